@@ -1,0 +1,72 @@
+//! Why an item has no result.
+//!
+//! Owns the kinds, their names in records and their data. Decides nothing: who is to blame is decided in `pool`.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The kind of a [`Failure`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailureKind {
+    /// The task returned an error.
+    Failed,
+    /// The item does not fit the task's type.
+    InvalidInput,
+    /// The guest trapped, or broke the component model's rules.
+    Trap,
+    /// The item's deadline passed; its worker was killed.
+    Timeout,
+    /// A memory limit was reached and the guest could not go on.
+    Memory,
+    /// A bound on results or logs was passed.
+    OutputLimit,
+    /// The worker process died, more often than `retries` allows.
+    WorkerLost,
+    /// Cancelled by the user or by the policy.
+    Cancelled,
+}
+
+impl FailureKind {
+    /// The name in records and messages: lower case, with hyphens.
+    pub fn name(self) -> &'static str {
+        match self {
+            FailureKind::Failed => "failed",
+            FailureKind::InvalidInput => "invalid-input",
+            FailureKind::Trap => "trap",
+            FailureKind::Timeout => "timeout",
+            FailureKind::Memory => "memory",
+            FailureKind::OutputLimit => "output-limit",
+            FailureKind::WorkerLost => "worker-lost",
+            FailureKind::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl fmt::Display for FailureKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Why an item has no result. Plain data, whatever the guest did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// What kind of failure.
+    pub kind: FailureKind,
+    /// What happened, for people: one paragraph, no control characters but newlines. May quote the guest.
+    pub message: String,
+    /// The guest's frames, innermost first, of a trap; else empty. Function names where the module has them.
+    pub backtrace: Vec<String>,
+    /// How many times the item was started.
+    pub attempts: u32,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.kind, self.message)
+    }
+}
+
+impl std::error::Error for Failure {}

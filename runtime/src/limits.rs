@@ -1,0 +1,88 @@
+//! What an item may use.
+//!
+//! Owns the limits, their units and their defaults. Enforces nothing: that is `engine`, `pool` and `sandbox`.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// One mebibyte, in bytes.
+pub const MIB: u64 = 1 << 20;
+
+/// The bounds on one item, and on what it takes to get it running. Every limit is always in force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Wall time an item may take, from its start in a worker. Default 30 s. Enforced by killing the worker.
+    pub timeout: Duration,
+    /// Bytes of all linear memories of an instance together. Default 256 MiB. A growth beyond it is refused.
+    pub memory_bytes: u64,
+    /// Elements of all tables of an instance together. Default 100,000. A growth beyond it is refused.
+    pub table_elements: u64,
+    /// Core instances, memories and tables a component may have, each. Default 64.
+    pub instances: u32,
+    /// Bytes of native stack that guest code may use. Default 1 MiB.
+    pub stack_bytes: u64,
+    /// Bytes of one item's result, all emitted values included. Default 64 MiB.
+    pub result_bytes: u64,
+    /// Bytes of log messages an item may write. Default 64 KiB; what goes beyond ends the item.
+    pub log_bytes: u64,
+    /// Bytes of a module, as given. Default 64 MiB.
+    pub module_bytes: u64,
+    /// Wall time that compiling a module may take. Default 60 s.
+    pub compile_timeout: Duration,
+    /// Bytes of private memory that the compiler process may use. Default 2 GiB.
+    pub compile_memory_bytes: u64,
+    /// Wall time from a worker's start to its being ready, the component's own start functions included.
+    /// Default 10 s.
+    pub start_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            timeout: Duration::from_secs(30),
+            memory_bytes: 256 * MIB,
+            table_elements: 100_000,
+            instances: 64,
+            stack_bytes: MIB,
+            result_bytes: 64 * MIB,
+            log_bytes: 64 << 10,
+            module_bytes: 64 * MIB,
+            compile_timeout: Duration::from_secs(60),
+            compile_memory_bytes: 2048 * MIB,
+            start_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Limits {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the wall time of an item.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Sets the bytes of all linear memories of an instance together.
+    pub fn memory(mut self, bytes: u64) -> Self {
+        self.memory_bytes = bytes;
+        self
+    }
+
+    /// Sets the bytes of one item's result.
+    pub fn result_bytes(mut self, bytes: u64) -> Self {
+        self.result_bytes = bytes;
+        self
+    }
+
+    /// Sets the bytes of log messages of an item.
+    pub fn log_bytes(mut self, bytes: u64) -> Self {
+        self.log_bytes = bytes;
+        self
+    }
+}
