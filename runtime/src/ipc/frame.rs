@@ -1,0 +1,395 @@
+//! What the frames in the rings mean: layouts by hand, since they are on the hot path. All integers little-endian.
+//!
+//! A chunk's items, and a payload in a descriptor, are framed as the guest SDK wants them: for each item its length (u32)
+//! and its bytes.
+
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+use super::ring::MAX_FRAME;
+use crate::encoding::Encoding;
+use crate::failure::FailureKind;
+use crate::ids::Seq;
+
+/// The bytes are no frame of this protocol: the other side is broken or hostile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a frame that breaks the protocol: {0}")]
+pub struct Malformed(pub &'static str);
+
+/// Bytes of a chunk's frame before its items' headers.
+pub const CHUNK_HEAD: usize = 16;
+/// Bytes of one item's header in a chunk's frame.
+pub const ITEM_HEAD: usize = 12;
+/// Bytes of a result's frame before its payload.
+pub const RESULT_HEAD: usize = 8;
+/// The largest payload that travels inside a frame; a larger one goes as a descriptor.
+pub const MAX_INLINE: usize = MAX_FRAME - CHUNK_HEAD - 4 * ITEM_HEAD;
+/// The most items in one chunk, so that their headers fit into a frame whose payload is a descriptor.
+pub const MAX_CHUNK: usize = (MAX_FRAME - CHUNK_HEAD - 8) / ITEM_HEAD;
+
+const BIND: u8 = 1;
+const CHUNK: u8 = 2;
+const RESULT: u8 = 1;
+const LOG: u8 = 2;
+const ENDED: u8 = 3;
+
+/// What a worker is asked to call.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Target {
+    /// An exported function, by its full name in the manifest.
+    Export(String),
+    /// A task, by its index in the guest's own list.
+    Task(u32),
+}
+
+/// An item's own words in a chunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ItemHead {
+    /// Its index in its job.
+    pub index: u64,
+    /// Which attempt this is, from 1.
+    pub attempt: u32,
+}
+
+/// The head of a chunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChunkHead {
+    /// Which bound function.
+    pub function: u16,
+    /// The encoding of the items.
+    pub input: Encoding,
+    /// The encoding wanted of the results.
+    pub output: Encoding,
+    /// The first item's number; the others follow.
+    pub first: Seq,
+    /// How many items.
+    pub count: u32,
+    /// Whether the payload is the next descriptor on the socket.
+    pub by_descriptor: bool,
+    /// The deadline of each item in microseconds, for the guest to see. 0 for none.
+    pub timeout_micros: u32,
+}
+
+fn encoding_code(e: Encoding) -> u8 {
+    match e {
+        Encoding::Json => 0,
+        Encoding::Postcard => 1,
+        Encoding::Raw => 2,
+    }
+}
+
+fn encoding_of(code: u8) -> Result<Encoding, Malformed> {
+    match code {
+        0 => Ok(Encoding::Json),
+        1 => Ok(Encoding::Postcard),
+        2 => Ok(Encoding::Raw),
+        _ => Err(Malformed("encoding")),
+    }
+}
+
+impl ChunkHead {
+    /// Writes the head.
+    pub fn encode(&self) -> [u8; CHUNK_HEAD] {
+        let mut out = [0; CHUNK_HEAD];
+        out[0] = CHUNK;
+        out[1] = encoding_code(self.input)
+            | encoding_code(self.output) << 2
+            | u8::from(self.by_descriptor) << 4;
+        out[2..4].copy_from_slice(&self.function.to_le_bytes());
+        out[4..8].copy_from_slice(&self.first.0.to_le_bytes());
+        out[8..12].copy_from_slice(&self.count.to_le_bytes());
+        out[12..16].copy_from_slice(&self.timeout_micros.to_le_bytes());
+        out
+    }
+}
+
+impl ItemHead {
+    /// Writes the header.
+    pub fn encode(&self) -> [u8; ITEM_HEAD] {
+        let mut out = [0; ITEM_HEAD];
+        out[..8].copy_from_slice(&self.index.to_le_bytes());
+        out[8..].copy_from_slice(&self.attempt.to_le_bytes());
+        out
+    }
+}
+
+/// A frame from host to worker.
+#[derive(Debug, PartialEq, Eq)]
+pub enum ToWorker<'a> {
+    /// From now on this number means this target.
+    Bind(u16, Target),
+    /// Items to run.
+    Chunk {
+        /// What and how.
+        head: ChunkHead,
+        /// The items' headers, one behind the other: see [`item_head`].
+        items: &'a [u8],
+        /// The payload, unless it is a descriptor.
+        payload: &'a [u8],
+    },
+}
+
+/// Writes a binding.
+pub fn encode_bind(function: u16, target: &Target) -> Result<Vec<u8>, postcard::Error> {
+    let mut out = vec![BIND];
+    out.extend_from_slice(&function.to_le_bytes());
+    postcard::to_extend(target, out)
+}
+
+/// Reads a frame from the host.
+pub fn decode_to_worker(frame: &[u8]) -> Result<ToWorker<'_>, Malformed> {
+    match frame.first() {
+        Some(&BIND) if frame.len() > 3 => {
+            let target = postcard::from_bytes(&frame[3..]).map_err(|_| Malformed("target"))?;
+            Ok(ToWorker::Bind(u16_at(frame, 1)?, target))
+        }
+        Some(&CHUNK) => {
+            let flags = *frame.get(1).ok_or(Malformed("chunk"))?;
+            let head = ChunkHead {
+                function: u16_at(frame, 2)?,
+                input: encoding_of(flags & 3)?,
+                output: encoding_of(flags >> 2 & 3)?,
+                by_descriptor: flags & 16 != 0,
+                first: Seq(u32_at(frame, 4)?),
+                count: u32_at(frame, 8)?,
+                timeout_micros: u32_at(frame, 12)?,
+            };
+            let split = usize::try_from(head.count).ok().and_then(|n| n.checked_mul(ITEM_HEAD));
+            let rest = frame.get(CHUNK_HEAD..).ok_or(Malformed("chunk"))?;
+            match split {
+                Some(n) if n > 0 && n <= rest.len() => {
+                    let (items, payload) = rest.split_at(n);
+                    Ok(ToWorker::Chunk { head, items, payload })
+                }
+                _ => Err(Malformed("item count")),
+            }
+        }
+        _ => Err(Malformed("kind")),
+    }
+}
+
+/// The header of the item at `i` of a chunk. `None` behind the last.
+pub fn item_head(items: &[u8], i: usize) -> Option<ItemHead> {
+    let at = items.get(i.checked_mul(ITEM_HEAD)?..)?.get(..ITEM_HEAD)?;
+    Some(ItemHead {
+        index: u64::from_le_bytes(at[..8].try_into().ok()?),
+        attempt: u32::from_le_bytes(at[8..].try_into().ok()?),
+    })
+}
+
+/// Where in a payload each item's bytes lie; checks that the frames fill the payload exactly.
+pub fn split_payload(payload: &[u8], count: usize, into: &mut Vec<Range<usize>>) -> Result<(), Malformed> {
+    into.clear();
+    let mut at = 0usize;
+    for _ in 0..count {
+        let len = u32_at(payload, at)? as usize;
+        let start = at + 4;
+        let end = start.checked_add(len).filter(|e| *e <= payload.len()).ok_or(Malformed("item length"))?;
+        into.push(start..end);
+        at = end;
+    }
+    if at == payload.len() { Ok(()) } else { Err(Malformed("bytes behind the last item")) }
+}
+
+/// What a result's frame carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// The item's result.
+    Done,
+    /// The task's error, as a message.
+    Failed,
+    /// Why the item does not fit, as a message.
+    InvalidInput,
+    /// One emitted value; the item goes on.
+    Emitted,
+}
+
+/// How much a log message matters; as in the WIT.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs)]
+pub enum Level {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+/// Why a worker ends. The worker's own word: the host checks it against what it knows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// `Trap`, `Memory` or `OutputLimit`; the host takes nothing else from a worker.
+    pub kind: FailureKind,
+    /// What happened, for people.
+    pub message: String,
+    /// The guest's frames, innermost first.
+    pub backtrace: Vec<String>,
+}
+
+/// A frame from worker to host.
+#[derive(Debug, PartialEq, Eq)]
+pub enum ToHost<'a> {
+    /// A result, or an emitted value.
+    Result {
+        /// Whose.
+        item: Seq,
+        /// What it is.
+        status: Status,
+        /// The payload; `None` if it is the next descriptor on the socket.
+        payload: Option<&'a [u8]>,
+    },
+    /// A message for people, written while `item` ran.
+    Log(Seq, Level, &'a [u8]),
+    /// The item's run ended the worker.
+    Ended(Seq, Ended),
+}
+
+/// Writes the head of a result.
+pub fn encode_result(item: Seq, status: Status, by_descriptor: bool) -> [u8; RESULT_HEAD] {
+    let mut out = [0; RESULT_HEAD];
+    out[0] = RESULT;
+    out[1] = match status {
+        Status::Done => 0,
+        Status::Failed => 1,
+        Status::InvalidInput => 2,
+        Status::Emitted => 3,
+    };
+    out[2] = u8::from(by_descriptor);
+    out[4..].copy_from_slice(&item.0.to_le_bytes());
+    out
+}
+
+/// Writes the head of a log message.
+pub fn encode_log(item: Seq, level: Level) -> [u8; RESULT_HEAD] {
+    let mut out = [0; RESULT_HEAD];
+    out[0] = LOG;
+    out[1] = level as u8;
+    out[4..].copy_from_slice(&item.0.to_le_bytes());
+    out
+}
+
+/// Writes a worker's last word. Long texts are cut so that it fits into a frame.
+pub fn encode_ended(item: Seq, ended: &Ended) -> Result<Vec<u8>, postcard::Error> {
+    let mut out = vec![ENDED, 0, 0, 0];
+    out.extend_from_slice(&item.0.to_le_bytes());
+    let mut ended = ended.clone();
+    crate::text::cut(&mut ended.message, 16 << 10);
+    ended.backtrace.truncate(64);
+    for frame in &mut ended.backtrace {
+        crate::text::cut(frame, 512);
+    }
+    postcard::to_extend(&ended, out)
+}
+
+/// Reads a frame from a worker.
+pub fn decode_to_host(frame: &[u8]) -> Result<ToHost<'_>, Malformed> {
+    let payload = frame.get(RESULT_HEAD..).ok_or(Malformed("length"))?;
+    let item = Seq(u32_at(frame, 4)?);
+    match frame[0] {
+        RESULT => {
+            let status = match frame[1] {
+                0 => Status::Done,
+                1 => Status::Failed,
+                2 => Status::InvalidInput,
+                3 => Status::Emitted,
+                _ => return Err(Malformed("status")),
+            };
+            match frame[2] {
+                0 => Ok(ToHost::Result { item, status, payload: Some(payload) }),
+                1 if payload.is_empty() => Ok(ToHost::Result { item, status, payload: None }),
+                _ => Err(Malformed("payload")),
+            }
+        }
+        LOG => {
+            let level = match frame[1] {
+                0 => Level::Error,
+                1 => Level::Warn,
+                2 => Level::Info,
+                3 => Level::Debug,
+                4 => Level::Trace,
+                _ => return Err(Malformed("level")),
+            };
+            Ok(ToHost::Log(item, level, payload))
+        }
+        ENDED => {
+            let ended = postcard::from_bytes(payload).map_err(|_| Malformed("last word"))?;
+            Ok(ToHost::Ended(item, ended))
+        }
+        _ => Err(Malformed("kind")),
+    }
+}
+
+fn u16_at(bytes: &[u8], at: usize) -> Result<u16, Malformed> {
+    let b = bytes.get(at..).and_then(|b| b.first_chunk()).ok_or(Malformed("length"))?;
+    Ok(u16::from_le_bytes(*b))
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> Result<u32, Malformed> {
+    let b = bytes.get(at..).and_then(|b| b.first_chunk()).ok_or(Malformed("length"))?;
+    Ok(u32::from_le_bytes(*b))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn chunks_come_back() {
+        let head = ChunkHead {
+            function: 7,
+            input: Encoding::Raw,
+            output: Encoding::Postcard,
+            first: Seq(u32::MAX),
+            count: 2,
+            by_descriptor: true,
+            timeout_micros: 5,
+        };
+        let items = [ItemHead { index: 1 << 40, attempt: 1 }, ItemHead { index: 3, attempt: 2 }];
+        let mut frame = head.encode().to_vec();
+        items.iter().for_each(|i| frame.extend(i.encode()));
+        frame.extend(b"rest");
+        match decode_to_worker(&frame).unwrap() {
+            ToWorker::Chunk { head: h, items: i, payload } => {
+                assert_eq!((h, payload), (head, &b"rest"[..]));
+                assert_eq!([item_head(i, 0).unwrap(), item_head(i, 1).unwrap()], items);
+                assert_eq!(item_head(i, 2), None);
+            }
+            other => panic!("{other:?}"),
+        }
+        let bind = encode_bind(3, &Target::Export("a:b/c#d".into())).unwrap();
+        assert_eq!(decode_to_worker(&bind).unwrap(), ToWorker::Bind(3, Target::Export("a:b/c#d".into())));
+    }
+
+    #[test]
+    fn payloads_are_split_exactly() {
+        let mut at = Vec::new();
+        split_payload(b"\x02\0\0\0ab\0\0\0\0", 2, &mut at).unwrap();
+        assert_eq!(at, [4..6, 10..10]);
+        assert!(split_payload(b"\x02\0\0\0ab\0\0\0\0", 1, &mut at).is_err());
+        assert!(split_payload(b"\x02\0\0\0a", 1, &mut at).is_err());
+        assert!(split_payload(b"\xff\xff\xff\xffa", 1, &mut at).is_err());
+    }
+
+    #[test]
+    fn last_words_come_back_and_are_bounded() {
+        let ended = Ended { kind: FailureKind::Trap, message: "é".repeat(1 << 20), backtrace: vec!["f".repeat(9999); 999] };
+        let frame = encode_ended(Seq(9), &ended).unwrap();
+        assert!(frame.len() <= MAX_FRAME);
+        match decode_to_host(&frame).unwrap() {
+            ToHost::Ended(Seq(9), e) => assert!(ended.message.starts_with(e.message.trim_end_matches('…'))),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = decode_to_host(&bytes);
+            let _ = decode_to_worker(&bytes);
+            let _ = split_payload(&bytes, 3, &mut Vec::new());
+        }
+    }
+}

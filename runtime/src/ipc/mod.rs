@@ -1,0 +1,18 @@
+//! What host and workers say to each other, and how it travels. The protocol stands in the middle: `pool` and `worker`
+//! import it and never each other.
+//!
+//! - `page`: the words that both sides of a worker's shared memory read and write.
+//! - `ring`: byte rings in it, frames in and out.
+//! - `frame`: what the frames mean.
+//! - `wire`: the messages on sockets.
+//! - `link`: a worker's socket and rings together, one type a side.
+//! - `manifest`: what a compiler process says of a module.
+//!
+//! Everything that is read here was written by a process that may be hostile: it is bounded and copied, then parsed.
+
+pub mod frame;
+pub mod launch;
+pub mod link;
+pub mod page;
+pub mod ring;
+pub mod wire;

@@ -1,0 +1,202 @@
+//! The messages on sockets: handshakes, control, and what accompanies descriptors.
+//!
+//! The first message of a started process, and the answer to it, have a fixed layout that no version changes: magic,
+//! version, role. All others are postcard and may change with [`VERSION`].
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::mode::{CodeMode, Isolation};
+use crate::ids::{Generation, SlotId};
+use crate::limits::Limits;
+
+/// The version of everything in `ipc`. A host and its processes must have the same.
+pub const VERSION: u32 = 1;
+
+const MAGIC: [u8; 8] = *b"wasmpool";
+
+/// What a started process is to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Compiles one module and ends.
+    Compiler,
+    /// Forks workers of one component.
+    ForkServer,
+}
+
+/// Bytes of a handshake message.
+pub const HELLO_BYTES: usize = 16;
+
+/// The handshake message of this version.
+pub fn hello(role: Role) -> [u8; HELLO_BYTES] {
+    let mut out = [0; HELLO_BYTES];
+    out[..8].copy_from_slice(&MAGIC);
+    out[8..12].copy_from_slice(&VERSION.to_le_bytes());
+    out[12] = match role {
+        Role::Compiler => 1,
+        Role::ForkServer => 2,
+    };
+    out
+}
+
+/// Why a handshake failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HelloError {
+    /// Not this protocol at all.
+    #[error("the other process does not speak wasmpool's protocol")]
+    Foreign,
+    /// Another version of it.
+    #[error("the other process speaks version {0} of wasmpool's protocol, this one version {VERSION}")]
+    Version(u32),
+    /// A role that this version does not have.
+    #[error("the other process asks for a role that this version does not have")]
+    Role,
+}
+
+/// Reads a handshake message.
+pub fn read_hello(message: &[u8]) -> Result<Role, HelloError> {
+    let message: &[u8; HELLO_BYTES] = message.try_into().map_err(|_| HelloError::Foreign)?;
+    if message[..8] != MAGIC {
+        return Err(HelloError::Foreign);
+    }
+    let version = u32::from_le_bytes([message[8], message[9], message[10], message[11]]);
+    match (version, message[12]) {
+        (VERSION, 1) => Ok(Role::Compiler),
+        (VERSION, 2) => Ok(Role::ForkServer),
+        (VERSION, _) => Err(HelloError::Role),
+        (other, _) => Err(HelloError::Version(other)),
+    }
+}
+
+/// Host to compiler. With a descriptor: the module, sealed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Compile {
+    /// How to compile.
+    pub mode: CodeMode,
+    /// The bounds on it.
+    pub limits: Limits,
+    /// Bytes of the module.
+    pub module_bytes: u64,
+}
+
+/// Compiler to host.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Compiled {
+    /// With a descriptor: the code, then the manifest, sealed.
+    Done {
+        /// Bytes of the code, from offset 0.
+        code_bytes: u64,
+        /// Bytes of the manifest, behind the code.
+        manifest_bytes: u64,
+    },
+    /// The module cannot be used.
+    Refused {
+        /// What and why.
+        message: String,
+        /// What to do about it.
+        hint: Option<String>,
+    },
+}
+
+/// Host to fork server.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum ToForkServer {
+    /// First message. With a descriptor: the code.
+    Load {
+        /// How the code was compiled.
+        mode: CodeMode,
+        /// The limits of every item.
+        limits: Limits,
+        /// How far items are kept apart.
+        isolation: Isolation,
+        /// Bytes of the code.
+        code_bytes: u64,
+    },
+    /// Fork a worker. With two descriptors: its end of the socket pair, its shared memory.
+    Fork(SlotId, Generation),
+}
+
+/// Fork server to host.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum FromForkServer {
+    /// The code is mapped; workers can be forked.
+    Loaded,
+    /// The code cannot be used.
+    LoadFailed(String),
+    /// A worker could not be forked.
+    ForkFailed(SlotId, Generation, String),
+    /// A worker has ended; the number is the status as `wait` gives it.
+    Exited(SlotId, Generation, i32),
+}
+
+/// A task as the guest lists it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskInfo {
+    /// Its name.
+    pub name: String,
+    /// What it does.
+    pub description: String,
+}
+
+/// Host to worker.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum ToWorkerMessage {
+    /// Look at the rings.
+    Doorbell,
+    /// With a descriptor: the payload of a chunk.
+    Payload,
+}
+
+/// Worker to host.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum FromWorker {
+    /// Look at the rings.
+    Doorbell,
+    /// With a descriptor: the payload of a result.
+    Payload,
+    /// The process is there; nothing of the guest has run.
+    Born,
+    /// The component is instantiated.
+    Ready(Vec<TaskInfo>),
+    /// The component cannot be instantiated, or does not list its tasks.
+    StartFailed {
+        /// What happened.
+        message: String,
+        /// The guest's frames, innermost first.
+        backtrace: Vec<String>,
+    },
+}
+
+/// Writes a message. Fails only for one that is too large for the socket.
+pub fn encode<T: Serialize>(message: &T) -> std::io::Result<Vec<u8>> {
+    postcard::to_stdvec(message).map_err(std::io::Error::other)
+}
+
+/// Reads a message.
+pub fn decode<T: DeserializeOwned>(message: &[u8]) -> std::io::Result<T> {
+    let broken = |_| std::io::Error::new(std::io::ErrorKind::InvalidData, "a message that breaks the protocol");
+    let (value, rest) = postcard::take_from_bytes(message).map_err(broken)?;
+    if rest.is_empty() { Ok(value) } else { Err(broken(postcard::Error::DeserializeBadEncoding)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_message_never_changes() {
+        assert_eq!(&hello(Role::Compiler), b"wasmpool\x01\0\0\0\x01\0\0\0");
+        assert_eq!(read_hello(&hello(Role::ForkServer)), Ok(Role::ForkServer));
+        let mut newer = hello(Role::Compiler);
+        newer[8] = 9;
+        assert_eq!(read_hello(&newer), Err(HelloError::Version(9)));
+        assert_eq!(read_hello(b"GET / HTTP/1.1\r\n"), Err(HelloError::Foreign));
+        assert_eq!(read_hello(b""), Err(HelloError::Foreign));
+    }
+
+    #[test]
+    fn a_doorbell_is_one_byte() {
+        assert_eq!(encode(&FromWorker::Doorbell).unwrap(), [0]);
+        assert_eq!(encode(&ToWorkerMessage::Doorbell).unwrap(), [0]);
+    }
+}

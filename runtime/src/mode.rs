@@ -1,0 +1,24 @@
+//! How a component is compiled and run: the choices that host, compiler and workers must agree on. Pure data.
+
+use serde::{Deserialize, Serialize};
+
+/// How code is compiled. Code of one mode never runs in another.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CodeMode {
+    /// Code checks at loops and calls whether it is to stop: for threads, which cannot be killed.
+    pub epochs: bool,
+}
+
+/// How far items are kept apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Isolation {
+    /// Workers are threads of the host process. Only for components that are trusted.
+    Thread,
+    /// Items of a worker process share an instance: what one leaves behind, the next one sees.
+    #[default]
+    Shared,
+    /// A fresh instance an item.
+    Instance,
+    /// A fresh operating-system process an item.
+    Process,
+}

@@ -1,0 +1,226 @@
+//! Memory files and mappings.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::FileExt;
+use std::ptr::{self, NonNull};
+
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, fstat, ftruncate, memfd_create};
+use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+
+/// The page size everything here is aligned to, in bytes. Also right where pages are larger: it is only used for
+/// rounding inside files.
+pub const PAGE: usize = 4096;
+
+const SEALED: SealFlags = SealFlags::SEAL
+    .union(SealFlags::SHRINK)
+    .union(SealFlags::GROW)
+    .union(SealFlags::WRITE);
+
+/// A new memory file of `len` zero bytes whose size can never change again. It has no name in any file system.
+pub fn fixed_memfd(name: &str, len: u64) -> io::Result<OwnedFd> {
+    let fd = memfd_create(name, MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+    ftruncate(&fd, len)?;
+    fcntl_add_seals(&fd, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
+    Ok(fd)
+}
+
+/// A new memory file that holds the parts one behind the other and can never change again.
+pub fn sealed_memfd(name: &str, parts: &[&[u8]]) -> io::Result<OwnedFd> {
+    let file = File::from(memfd_create(name, MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?);
+    let mut at = 0;
+    for part in parts {
+        file.write_all_at(part, at)?;
+        at += part.len() as u64;
+    }
+    fcntl_add_seals(&file, SEALED)?;
+    Ok(file.into())
+}
+
+/// Checks that a descriptor from a hostile process is a memory file that nobody can change any more, and gives its
+/// size in bytes.
+pub fn check_sealed(fd: impl AsFd) -> io::Result<u64> {
+    let missing = || io::Error::new(io::ErrorKind::InvalidData, "not a sealed memory file");
+    let seals = fcntl_get_seals(&fd).map_err(|_| missing())?;
+    if !seals.contains(SealFlags::SHRINK | SealFlags::WRITE) {
+        return Err(missing());
+    }
+    u64::try_from(fstat(&fd)?.st_size).map_err(|_| missing())
+}
+
+/// A read-only, or read-and-execute, private mapping of a file from its start.
+#[derive(Debug)]
+pub struct Mapping {
+    at: NonNull<u8>,
+    len: usize,
+}
+
+// SAFETY: a `Mapping` owns its pages, which are never written through it: shared reads from any thread are fine.
+unsafe impl Send for Mapping {}
+// SAFETY: as above.
+unsafe impl Sync for Mapping {}
+
+impl Mapping {
+    /// Maps the first `len` bytes of a file for reading.
+    ///
+    /// The file must not shrink while it is mapped (a read behind its end would end the process): pass a sealed
+    /// memory file, or a file of the user's own.
+    pub fn read_only(fd: impl AsFd, len: usize) -> io::Result<Mapping> {
+        Self::new(fd, len, ProtFlags::READ)
+    }
+
+    /// Maps the first `len` bytes of a file for reading and executing.
+    pub fn executable(fd: impl AsFd, len: usize) -> io::Result<Mapping> {
+        Self::new(fd, len, ProtFlags::READ | ProtFlags::EXEC)
+    }
+
+    fn new(fd: impl AsFd, len: usize, prot: ProtFlags) -> io::Result<Mapping> {
+        if len == 0 {
+            return Ok(Mapping { at: NonNull::dangling(), len: 0 });
+        }
+        // SAFETY: a new mapping at an address of the kernel's choice touches no existing memory.
+        let at = unsafe { mmap(ptr::null_mut(), len, prot, MapFlags::PRIVATE, fd, 0)? };
+        let at = NonNull::new(at.cast()).ok_or_else(|| io::Error::other("mmap returned address 0"))?;
+        Ok(Mapping { at, len })
+    }
+
+    /// The mapped bytes as a raw slice, for who keeps the mapping alive himself.
+    pub fn as_raw(&self) -> NonNull<[u8]> {
+        NonNull::slice_from_raw_parts(self.at, self.len)
+    }
+}
+
+impl std::ops::Deref for Mapping {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        // SAFETY: `at` is valid for `len` bytes until drop, and the mapping is private and never written.
+        unsafe { std::slice::from_raw_parts(self.at.as_ptr(), self.len) }
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        if self.len > 0 {
+            // SAFETY: the range was mapped by `new` and nobody else unmaps it. An error leaves it mapped: a leak.
+            let _ = unsafe { munmap(self.at.as_ptr().cast(), self.len) };
+        }
+    }
+}
+
+/// Memory that two processes read and write at the same time.
+///
+/// There are no references into it but to atomics; bytes are copied in and out. What the other side does to it at the
+/// same time can change the bytes copied, never the copy's bounds.
+#[derive(Debug)]
+pub struct Shared {
+    at: NonNull<u8>,
+    len: usize,
+}
+
+// SAFETY: all access is by atomics or by copies through raw pointers; nothing depends on the thread.
+unsafe impl Send for Shared {}
+// SAFETY: as above; concurrent copies into the same range may tear bytes, which every reader must expect anyway.
+unsafe impl Sync for Shared {}
+
+impl Shared {
+    /// Maps `len` bytes of a memory file, shared, for reading and writing.
+    pub fn map(fd: impl AsFd, len: usize) -> io::Result<Shared> {
+        let size = usize::try_from(fstat(&fd)?.st_size).unwrap_or(0);
+        let seals = fcntl_get_seals(&fd)?;
+        if size < len || len == 0 || !seals.contains(SealFlags::SHRINK) {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "shared memory of the wrong size, or not sealed"));
+        }
+        // SAFETY: a new mapping at an address of the kernel's choice touches no existing memory; the seal keeps the
+        // file from shrinking under it.
+        let at = unsafe {
+            mmap(ptr::null_mut(), len, ProtFlags::READ | ProtFlags::WRITE, MapFlags::SHARED, fd, 0)?
+        };
+        let at = NonNull::new(at.cast()).ok_or_else(|| io::Error::other("mmap returned address 0"))?;
+        Ok(Shared { at, len })
+    }
+
+    /// A reference to a structure made of atomics only, at the start of the memory.
+    ///
+    /// # Panics
+    /// Where the memory is smaller than `T`: a constant of the program, not data.
+    ///
+    /// # Safety
+    /// Every bit pattern must be a valid `T`, and all of `T`'s fields must be atomics.
+    pub unsafe fn header<T>(&self) -> &T {
+        assert!(size_of::<T>() <= self.len && align_of::<T>() <= PAGE, "a header larger than its memory");
+        // SAFETY: in bounds and aligned as asserted; the caller vouches for the type, whose atomics allow the other
+        // side's writes.
+        unsafe { self.at.cast().as_ref() }
+    }
+
+    /// Copies `from` to `offset`.
+    ///
+    /// # Panics
+    /// Where the range is out of bounds: callers mask their offsets.
+    pub fn write(&self, offset: usize, from: &[u8]) {
+        assert!(offset <= self.len && from.len() <= self.len - offset, "a write out of shared memory");
+        // SAFETY: in bounds as asserted, and `from` is no part of this mapping, into which no reference exists.
+        unsafe { ptr::copy_nonoverlapping(from.as_ptr(), self.at.as_ptr().add(offset), from.len()) }
+    }
+
+    /// The byte at `offset`.
+    ///
+    /// # Panics
+    /// Where it is out of bounds: callers mask their offsets.
+    pub fn byte(&self, offset: usize) -> u8 {
+        assert!(offset < self.len, "a read out of shared memory");
+        // SAFETY: in bounds as asserted; volatile, since the other side may write it at the same time.
+        unsafe { self.at.as_ptr().add(offset).read_volatile() }
+    }
+
+    /// Appends `len` bytes from `offset` to `to`.
+    ///
+    /// # Panics
+    /// Where the range is out of bounds: callers mask their offsets.
+    pub fn read(&self, offset: usize, len: usize, to: &mut Vec<u8>) {
+        assert!(offset <= self.len && len <= self.len - offset, "a read out of shared memory");
+        to.reserve(len);
+        // SAFETY: the source is in bounds as asserted, the destination is reserved capacity of another allocation, and
+        // `len` bytes of it are initialised by the copy before the length says so.
+        unsafe {
+            ptr::copy_nonoverlapping(self.at.as_ptr().add(offset), to.as_mut_ptr().add(to.len()), len);
+            to.set_len(to.len() + len);
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // SAFETY: the range was mapped by `map` and nobody else unmaps it. An error leaves it mapped: a leak.
+        let _ = unsafe { munmap(self.at.as_ptr().cast(), self.len) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_sealed_memory_file_passes() {
+        let sealed = sealed_memfd("test", &[b"abc", b"de"]).unwrap();
+        assert_eq!(check_sealed(&sealed).unwrap(), 5);
+        assert_eq!(&*Mapping::read_only(&sealed, 5).unwrap(), b"abcde");
+        let open = memfd_create("test", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING).unwrap();
+        assert!(check_sealed(&open).is_err());
+        assert!(check_sealed(File::open("/dev/null").unwrap()).is_err());
+        assert!(check_sealed(fixed_memfd("test", 10).unwrap()).is_err());
+    }
+
+    #[test]
+    fn shared_memory_is_shared_and_bounded() {
+        let fd = fixed_memfd("test", 8192).unwrap();
+        let (a, b) = (Shared::map(&fd, 8192).unwrap(), Shared::map(&fd, 8192).unwrap());
+        a.write(8000, b"hello");
+        let mut got = b"> ".to_vec();
+        b.read(8000, 5, &mut got);
+        assert_eq!(got, b"> hello");
+        assert!(Shared::map(&fd, 8193).is_err());
+        assert!(std::panic::catch_unwind(|| a.write(8190, b"abc")).is_err());
+    }
+}

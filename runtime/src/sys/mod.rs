@@ -1,0 +1,9 @@
+//! All foreign calls: system calls with the types and the errors that the rest of the program wants.
+//!
+//! Owns every `unsafe` that talks to the kernel. Knows nothing of workers, items or messages.
+
+pub mod clock;
+pub mod memory;
+pub mod poll;
+pub mod process;
+pub mod socket;

@@ -1,0 +1,78 @@
+//! Waiting for descriptors.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
+
+use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
+use rustix::io::Errno;
+
+/// A set of descriptors to wait for, each under a number of the caller's choice.
+#[derive(Debug)]
+pub struct Poller {
+    epoll: OwnedFd,
+}
+
+/// What [`Poller::wait`] saw: the number under which a descriptor was added.
+pub type Token = u64;
+
+impl Poller {
+    /// An empty set.
+    pub fn new() -> io::Result<Poller> {
+        Ok(Poller { epoll: epoll::create(epoll::CreateFlags::CLOEXEC)? })
+    }
+
+    /// Adds a descriptor: it is reported while it can be read or its other end is gone.
+    pub fn add(&self, fd: impl AsFd, token: Token) -> io::Result<()> {
+        let data = epoll::EventData::new_u64(token);
+        Ok(epoll::add(&self.epoll, fd, data, epoll::EventFlags::IN | epoll::EventFlags::RDHUP)?)
+    }
+
+    /// Removes a descriptor. One that is closed removes itself only when its last copy is closed.
+    pub fn remove(&self, fd: impl AsFd) {
+        // Fails only if the descriptor is not in the set, which is what is wanted.
+        let _ = epoll::delete(&self.epoll, fd);
+    }
+
+    /// Waits until something is ready or `timeout` passes, and puts the tokens of what is ready into `ready`.
+    pub fn wait(&self, timeout: Option<Duration>, ready: &mut Vec<Token>) -> io::Result<()> {
+        ready.clear();
+        let timeout = timeout.map(|t| Timespec {
+            tv_sec: i64::try_from(t.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: i64::from(t.subsec_nanos()),
+        });
+        let mut events = Vec::with_capacity(64);
+        match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), timeout.as_ref()) {
+            Ok(_) => ready.extend(events.iter().map(|e| e.data.u64())),
+            Err(Errno::INTR) => {}
+            Err(e) => return Err(e.into()),
+        }
+        Ok(())
+    }
+}
+
+/// Wakes a thread that waits in a [`Poller`].
+#[derive(Debug)]
+pub struct Waker {
+    fd: OwnedFd,
+}
+
+impl Waker {
+    /// A waker, registered with a poller.
+    pub fn new(poller: &Poller, token: Token) -> io::Result<Waker> {
+        let fd = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        poller.add(&fd, token)?;
+        Ok(Waker { fd })
+    }
+
+    /// Makes the poller's wait return, now or when it is next called.
+    pub fn wake(&self) {
+        // Fails only where the counter is full, that is, where it is awake already.
+        let _ = rustix::io::write(&self.fd, &1u64.to_ne_bytes());
+    }
+
+    /// Forgets all wake-ups so far.
+    pub fn reset(&self) {
+        let _ = rustix::io::read(&self.fd, &mut [0u8; 8]);
+    }
+}

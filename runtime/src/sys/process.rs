@@ -1,0 +1,197 @@
+//! Processes: starting, forking, ending, and what a process gives up about itself.
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use rustix::io::Errno;
+use rustix::process::{
+    DumpableBehavior, Pid, PidfdFlags, Resource, Rlimit, Signal, WaitOptions, pidfd_open, pidfd_send_signal,
+    set_dumpable_behavior, set_parent_process_death_signal, setrlimit, setsid, waitpid,
+};
+
+use super::socket::Socket;
+
+/// Starts a program with one end of a socket pair as its standard input, an empty environment but for `keep`, and
+/// this process's standard error.
+///
+/// The calling thread must outlive the child: the child ends when the thread does.
+pub fn spawn(program: &OsStr, args: &[&str], socket: Socket, keep: &[&str]) -> io::Result<Child> {
+    let mut command = Command::new(program);
+    command.args(args).env_clear().stdin(Stdio::from(OwnedFd::from(socket))).stdout(Stdio::null());
+    for name in keep {
+        if let Some(value) = std::env::var_os(name) {
+            command.env(name, value);
+        }
+    }
+    command.spawn()
+}
+
+/// Which side of a fork this is.
+pub enum Forked {
+    /// The new process.
+    Child,
+    /// The old one, and the new one's number.
+    Parent(Pid),
+}
+
+/// Forks.
+///
+/// # Safety
+/// The process must have one thread only: the child gets a copy of this one, and of locks that others may hold.
+pub unsafe fn fork() -> io::Result<Forked> {
+    // SAFETY: one thread, as the caller vouches, so that no lock is held by a thread the child does not have.
+    match unsafe { libc::fork() } {
+        0 => Ok(Forked::Child),
+        pid if pid > 0 => match Pid::from_raw(pid) {
+            Some(pid) => Ok(Forked::Parent(pid)),
+            None => Err(io::Error::other("fork returned no process number")),
+        },
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Ends this process at once: no destructors, no handlers.
+pub fn exit_now(code: i32) -> ! {
+    // SAFETY: `_exit` is always allowed and does not return.
+    unsafe { libc::_exit(code) }
+}
+
+/// Takes one child that has ended, if there is one.
+pub fn reap() -> Option<(Pid, ExitStatus)> {
+    loop {
+        match waitpid(None, WaitOptions::NOHANG) {
+            Ok(Some((pid, status))) => return Some((pid, ExitStatus::from_raw(status.as_raw()))),
+            Err(Errno::INTR) => {}
+            Ok(None) | Err(_) => return None,
+        }
+    }
+}
+
+/// A descriptor that can be read when a child has ended. The signal's usual delivery is switched off.
+pub fn child_signal() -> io::Result<OwnedFd> {
+    // SAFETY: plain calls on a local set; the descriptor is new and owned by nobody else.
+    unsafe {
+        let mut set = std::mem::zeroed();
+        libc::sigemptyset(&mut set);
+        libc::sigaddset(&mut set, libc::SIGCHLD);
+        if libc::sigprocmask(libc::SIG_BLOCK, &set, std::ptr::null_mut()) != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        match libc::signalfd(-1, &set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) {
+            -1 => Err(io::Error::last_os_error()),
+            fd => Ok(std::os::fd::FromRawFd::from_raw_fd(fd)),
+        }
+    }
+}
+
+/// Switches the usual delivery of the child signal on again, and lets it do nothing.
+pub fn forget_child_signal() {
+    // SAFETY: plain calls on a local set.
+    unsafe {
+        let mut set = std::mem::zeroed();
+        libc::sigemptyset(&mut set);
+        libc::sigaddset(&mut set, libc::SIGCHLD);
+        libc::sigprocmask(libc::SIG_UNBLOCK, &set, std::ptr::null_mut());
+    }
+}
+
+/// A handle to a process that cannot come to mean another one.
+#[derive(Debug)]
+pub struct ProcessHandle {
+    pidfd: OwnedFd,
+    pid: Pid,
+}
+
+impl ProcessHandle {
+    /// Opens a handle. The caller knows that `pid` has not ended, or checks afterwards.
+    pub fn open(pid: Pid) -> io::Result<ProcessHandle> {
+        Ok(ProcessHandle { pidfd: pidfd_open(pid, PidfdFlags::empty())?, pid })
+    }
+
+    /// The process's number.
+    pub fn pid(&self) -> u32 {
+        self.pid.as_raw_nonzero().get().unsigned_abs()
+    }
+
+    /// Kills it. No error if it has ended already.
+    pub fn kill(&self) {
+        let _ = pidfd_send_signal(self.pidfd.as_fd(), Signal::KILL);
+    }
+}
+
+/// A child that is killed and reaped when dropped.
+#[derive(Debug)]
+pub struct OwnedChild(Child);
+
+impl OwnedChild {
+    /// Takes charge of a child.
+    pub fn new(child: Child) -> OwnedChild {
+        OwnedChild(child)
+    }
+
+    /// The process's number.
+    pub fn pid(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// Kills it, if it has not ended, and gives its exit status.
+    pub fn end(&mut self) -> io::Result<ExitStatus> {
+        let _ = self.0.kill();
+        self.0.wait()
+    }
+
+    /// Waits for its end and gives its exit status.
+    pub fn wait(&mut self) -> io::Result<ExitStatus> {
+        self.0.wait()
+    }
+}
+
+impl Drop for OwnedChild {
+    fn drop(&mut self) {
+        let _ = self.end();
+    }
+}
+
+/// Asks to be killed when the parent ends. Fails if `parent` is not the parent (any more).
+pub fn die_with_parent(parent: Option<Pid>) -> io::Result<()> {
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    if rustix::process::getppid() != parent {
+        return Err(io::Error::other("the parent process has ended"));
+    }
+    Ok(())
+}
+
+/// A session and a process group of its own: no terminal, and no signal meant for the parent's group.
+pub fn own_session() -> io::Result<()> {
+    setsid()?;
+    Ok(())
+}
+
+/// No core dumps, no tracing by others of the same user, no new privileges by exec.
+pub fn give_up_privileges() -> io::Result<()> {
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+    rustix::thread::set_no_new_privs(true)?;
+    limit(Resource::Core, 0)
+}
+
+/// Bounds the bytes of private memory of this process.
+pub fn limit_data(bytes: u64) -> io::Result<()> {
+    limit(Resource::Data, bytes)
+}
+
+fn limit(resource: Resource, value: u64) -> io::Result<()> {
+    Ok(setrlimit(resource, Rlimit { current: Some(value), maximum: Some(value) })?)
+}
+
+/// Closes every descriptor from `first` on.
+pub fn close_from(first: u32) -> io::Result<()> {
+    // SAFETY: descriptors are closed under owners that will not use them again: the caller is a new process that keeps
+    // nothing of what it inherited.
+    match unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
