@@ -81,7 +81,10 @@ pub fn set_up(project: &Project) -> Result<Toolchain> {
     let prefix = project.target.join("wasm-toolchain");
     fs::create_dir_all(&prefix).with_context(|| format!("cannot create {}", prefix.display()))?;
     let lock = File::create(prefix.join("lock")).context("cannot create the toolchain's lock")?;
-    lock.lock().context("cannot lock the toolchain")?;
+    if lock.try_lock().is_err() {
+        run::say("waiting for another set-up of the toolchain to end");
+        lock.lock().context("cannot lock the toolchain")?;
+    }
 
     let mut tried = Vec::new();
     // Once the fallback is installed it is kept, so that rustup's time limit is not waited for again and again.
@@ -97,7 +100,7 @@ pub fn set_up(project: &Project) -> Result<Toolchain> {
             Err(error) => tried.push(format!("rustup: {error:#}")),
         }
     }
-    match install_from_debian(project, &prefix) {
+    match install_from_debian(project, &prefix, lock) {
         Ok(rustc) => Ok(Toolchain {
             rustc: Some(rustc),
             targets: TARGETS.to_vec(),
@@ -215,13 +218,16 @@ fn run_within(command: &mut Command, limit: Duration) -> Result<()> {
     Ok(())
 }
 
-fn install_from_debian(project: &Project, prefix: &Path) -> Result<PathBuf> {
+/// The lock becomes the script's standard input, so that it is held until the script ends, even if this program is
+/// killed before.
+fn install_from_debian(project: &Project, prefix: &Path, lock: File) -> Result<PathBuf> {
     let mut script = project.command("bash");
     script
         .arg(project.root.join("xtask/wasm-toolchain.sh"))
         .arg(prefix)
-        .args(TARGETS);
-    let stdout = run::output(&mut script)?;
+        .args(TARGETS)
+        .stdin(lock);
+    let stdout = run::output(&mut script).context("its messages are above")?;
     let rustc = String::from_utf8(stdout).context("the compiler's path is not UTF-8")?;
     Ok(rustc.trim_end().into())
 }
