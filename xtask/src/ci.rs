@@ -33,7 +33,7 @@ pub fn run(project: &Project) -> Result<()> {
             guests.skipped.len()
         );
     }
-    demo::run(project)
+    demo::map(project, &guests)
 }
 
 /// cargo-deny checks advisories and duplicates too, but takes minutes to install: it is used where it is.

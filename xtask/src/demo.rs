@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
-use crate::guests;
+use crate::guests::{self, Guests};
 use crate::project::Project;
 use crate::{run, toolchain};
 
@@ -18,7 +18,17 @@ const TASK: &str = "code-stats";
 /// # Errors
 /// When something does not build, or the map fails.
 pub fn run(project: &Project) -> Result<()> {
-    let guests = guests::build(project, &toolchain::set_up(project)?)?;
+    map(
+        project,
+        &guests::build(project, &toolchain::set_up(project)?)?,
+    )
+}
+
+/// As [`run`], with guests that are built already.
+///
+/// # Errors
+/// As [`run`].
+pub fn map(project: &Project, guests: &Guests) -> Result<()> {
     run::run(&mut project.cargo(&["build", "--release", "--package", "wasmpool"]))?;
     let module = guests
         .module(MODULE)
