@@ -1,0 +1,52 @@
+//! `cargo xtask ci`: everything that has to pass before a change lands, cheapest first.
+
+use std::process::{Command, Stdio};
+
+use anyhow::{Result, bail};
+
+use crate::project::Project;
+use crate::{demo, licences, run, test};
+
+/// Runs all checks, and stops at the first that fails.
+///
+/// # Errors
+/// When a check fails; and at the end, when guests were skipped, since then the tests have not shown much.
+pub fn run(project: &Project) -> Result<()> {
+    run::run(&mut project.cargo(&["fmt", "--all", "--check"]))?;
+    licences::check(project)?;
+    deny(project)?;
+    run::run(&mut project.cargo(&[
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ]))?;
+    let mut doc = project.cargo(&["doc", "--workspace", "--no-deps"]);
+    run::run(doc.env("RUSTDOCFLAGS", "-D warnings"))?;
+
+    let guests = test::run(project, &[])?;
+    if !guests.skipped.is_empty() {
+        bail!(
+            "all else has passed, but {} guests were not built, so that their tests and the demo have not run",
+            guests.skipped.len()
+        );
+    }
+    demo::map(project, &guests)
+}
+
+/// cargo-deny checks advisories and duplicates too, but takes minutes to install: it is used where it is.
+fn deny(project: &Project) -> Result<()> {
+    let installed = Command::new("cargo-deny")
+        .arg("--version")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
+    if !installed {
+        run::say("cargo-deny is not installed: advisories are NOT checked");
+        return Ok(());
+    }
+    run::run(&mut project.cargo(&["deny", "check"]))
+}
