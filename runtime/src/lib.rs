@@ -1,1 +1,8 @@
 //! x
+#![allow(missing_docs)]
+
+pub mod cache;
+pub mod engine;
+pub mod failure;
+pub mod ipc;
+pub mod limits;

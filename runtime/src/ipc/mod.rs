@@ -1,0 +1,4 @@
+//! What crosses from process to process.
+
+pub mod lookup;
+pub mod manifest;
