@@ -1,5 +1,4 @@
 //! x
-#![allow(missing_docs)]
 
 pub mod cache;
 pub mod engine;

@@ -320,7 +320,7 @@ impl Outline {
 
 fn malformed(error: wasmparser::BinaryReaderError) -> SourceError {
     SourceError::Malformed {
-        offset: error.offset() as u64,
+        offset: error.offset(),
         message: printable(error.message(), MAX_TEXT_BYTES),
     }
 }

@@ -99,7 +99,7 @@ fn mutated_modules_are_compiled_or_refused() {
 }
 
 #[test]
-fn every_truncation_is_refused() {
+fn truncated_modules_are_compiled_or_refused() {
     for (name, seed) in seeds() {
         let step = (seed.len() / 150).max(1);
         for len in (0..seed.len()).step_by(step) {
@@ -166,7 +166,7 @@ fn hostile_texts_are_refused() {
 }
 
 #[test]
-fn sections_that_lie_are_refused() {
+fn sections_that_lie_are_survived() {
     let binary = wat::parse_str(SQUARE).unwrap();
     for at in 8..binary.len().min(60) {
         for value in [0xff, 0x80, 0x7f] {

@@ -281,8 +281,10 @@ fn producers_are_listed_once() {
 fn limits_are_enforced_before_a_worker_sees_the_module() {
     let error =
         |limits: &Limits| compile(SQUARE.as_bytes(), &CodeMode::default(), limits).unwrap_err();
-    let mut limits = Limits::default();
-    limits.module_bytes = SQUARE.len() as u64 - 1;
+    let limits = Limits {
+        module_bytes: SQUARE.len() as u64 - 1,
+        ..Limits::default()
+    };
     assert!(
         error(&limits)
             .to_string()
@@ -292,8 +294,10 @@ fn limits_are_enforced_before_a_worker_sees_the_module() {
         error(&Limits::default().memory(65536)).to_string(),
         "the module has 131072 bytes of memory at its start, more than the limit of 65536"
     );
-    let mut limits = Limits::default();
-    limits.table_elements = 99;
+    let limits = Limits {
+        table_elements: 99,
+        ..Limits::default()
+    };
     let tables =
         "(component (core module $m (table 100 funcref)) (core instance (instantiate $m)))";
     let error = compile(tables.as_bytes(), &CodeMode::default(), &limits).unwrap_err();
