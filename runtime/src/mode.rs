@@ -3,10 +3,18 @@
 use serde::{Deserialize, Serialize};
 
 /// How code is compiled. Code of one mode never runs in another.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct CodeMode {
     /// Code checks at loops and calls whether it is to stop: for threads, which cannot be killed.
     pub epochs: bool,
+}
+
+impl CodeMode {
+    /// The mode with interruption checks on or off.
+    pub fn with_epochs(epochs: bool) -> Self {
+        CodeMode { epochs }
+    }
 }
 
 /// How far items are kept apart.

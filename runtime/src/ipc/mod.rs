@@ -6,13 +6,16 @@
 //! - `frame`: what the frames mean.
 //! - `wire`: the messages on sockets.
 //! - `link`: a worker's socket and rings together, one type a side.
-//! - `manifest`: what a compiler process says of a module.
+//! - `launch`: how a pool gets workers.
+//! - `manifest`: what a compiler process says of a module; `lookup`: finding a function in it.
 //!
 //! Everything that is read here was written by a process that may be hostile: it is bounded and copied, then parsed.
 
 pub mod frame;
 pub mod launch;
 pub mod link;
+pub mod lookup;
+pub mod manifest;
 pub mod page;
 pub mod ring;
 pub mod wire;
