@@ -1,1 +1,4 @@
-//! x
+//! Multiprocessing for code you do not trust.
+
+pub mod encoding;
+pub mod engine;

@@ -1,0 +1,3 @@
+//! The only module that names the WebAssembly engine.
+
+pub mod value;
