@@ -4,6 +4,7 @@ pub mod compile;
 pub mod config;
 pub mod describe;
 pub mod source;
+pub mod value;
 
 #[cfg(test)]
 mod tests;
