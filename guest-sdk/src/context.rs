@@ -1,6 +1,6 @@
 //! What a task may know of its surroundings.
 //!
-//! Outside WebAssembly the answers are those of [`testing::Surroundings`](https://docs.rs/wasmpool-guest).
+//! Outside WebAssembly the answers are those of `testing::Surroundings`.
 
 use std::time::Duration;
 

@@ -31,6 +31,7 @@ pub use component::*;
 #[cfg(target_family = "wasm")]
 mod component {
     use std::cell::Cell;
+    use std::sync::Once;
 
     use super::{Advice, Encoding};
     use crate::emit::EmitError;
@@ -49,7 +50,7 @@ mod component {
     pub mod bindings {
         wit_bindgen::generate!({
             world: "task",
-            path: "../wit/0.1.0",
+            path: "wit",
             pub_export_macro: true,
             export_macro_name: "export",
             default_bindings_module: "wasmpool_guest::__private::bindings",
@@ -60,9 +61,15 @@ mod component {
         static OUTPUT: Cell<Encoding> = const { Cell::new(Encoding::Json) };
     }
 
-    /// The export `list-tasks`. The host calls it first, so here is where panics get their way out.
+    /// Gives panics their way out, once in an instance.
+    fn show_panics() {
+        static HOOK: Once = Once::new();
+        HOOK.call_once(|| std::panic::set_hook(Box::new(|panic| log::panic(&describe(panic)))));
+    }
+
+    /// The export `list-tasks`.
     pub fn list_tasks(entries: &[Entry]) -> Vec<map::Task> {
-        std::panic::set_hook(Box::new(|panic| log::panic(&describe(panic))));
+        show_panics();
         entries
             .iter()
             .map(|entry| map::Task {
@@ -93,6 +100,7 @@ mod component {
         output: map::Encoding,
         mut chunk: Vec<u8>,
     ) -> Result<Vec<u8>, map::RunError> {
+        show_panics();
         let entry = entries
             .get(task as usize)
             .ok_or(map::RunError::UnknownTask(task))?;

@@ -28,31 +28,31 @@ pub fn write(level: Level, message: &str) {
     host::log(level, message);
 }
 
-/// Writes a message at [`Level::Error`](log::Level::Error).
+/// Writes a message at [`Level::Error`](crate::log::Level::Error).
 #[macro_export]
 macro_rules! error {
     ($($message:tt)+) => { $crate::log::write($crate::log::Level::Error, &::std::format!($($message)+)) };
 }
 
-/// Writes a message at [`Level::Warn`](log::Level::Warn).
+/// Writes a message at [`Level::Warn`](crate::log::Level::Warn).
 #[macro_export]
 macro_rules! warn {
     ($($message:tt)+) => { $crate::log::write($crate::log::Level::Warn, &::std::format!($($message)+)) };
 }
 
-/// Writes a message at [`Level::Info`](log::Level::Info).
+/// Writes a message at [`Level::Info`](crate::log::Level::Info).
 #[macro_export]
 macro_rules! info {
     ($($message:tt)+) => { $crate::log::write($crate::log::Level::Info, &::std::format!($($message)+)) };
 }
 
-/// Writes a message at [`Level::Debug`](log::Level::Debug).
+/// Writes a message at [`Level::Debug`](crate::log::Level::Debug).
 #[macro_export]
 macro_rules! debug {
     ($($message:tt)+) => { $crate::log::write($crate::log::Level::Debug, &::std::format!($($message)+)) };
 }
 
-/// Writes a message at [`Level::Trace`](log::Level::Trace).
+/// Writes a message at [`Level::Trace`](crate::log::Level::Trace).
 #[macro_export]
 macro_rules! trace {
     ($($message:tt)+) => { $crate::log::write($crate::log::Level::Trace, &::std::format!($($message)+)) };

@@ -90,6 +90,18 @@ impl Entry {
 /// the parameters' names, `area(width, height)`, a task of several parameters also takes a JSON object. The pool calls
 /// `word_count` by the name `word-count`, and accepts both spellings.
 ///
+/// A name that is given twice, or with another number of parameters than the function has, does not compile:
+///
+/// ```compile_fail
+/// fn area(width: u32, height: u32) -> u32 { width * height }
+/// wasmpool_guest::tasks!(area, area);
+/// ```
+///
+/// ```compile_fail
+/// fn area(width: u32, height: u32) -> u32 { width * height }
+/// wasmpool_guest::tasks!(area(width));
+/// ```
+///
 /// Use it once in a crate. It exports the component's functions, which is code marked `unsafe`: in a crate that forbids
 /// unsafe code, deny it instead.
 #[macro_export]

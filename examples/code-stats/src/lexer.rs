@@ -115,10 +115,14 @@ fn character_or_lifetime(rest: &[u8]) -> usize {
         Some(_) => 1,
     };
     if rest.get(1 + character) == Some(&b'\'') {
-        character + 2
-    } else {
-        1 + run(&rest[1..], is_word_part)
+        return character + 2;
     }
+    // A lifetime's name may be raw, as an identifier.
+    let raw = match rest {
+        [_, b'r', b'#', next, ..] if is_word_start(*next) => b"r#".len(),
+        _ => 0,
+    };
+    1 + raw + run(&rest[1 + raw..], is_word_part)
 }
 
 /// The kind and length of what begins with a letter: a word, or a literal with a prefix.
@@ -137,6 +141,12 @@ fn word_or_prefixed(rest: &[u8]) -> (Kind, usize) {
         }
         _ => (Kind::Word, length),
     }
+}
+
+/// Whether a literal ends with a quote, or with one and the `#`s of a raw string.
+fn is_quoted(literal: &[u8]) -> bool {
+    let last = literal.iter().rfind(|byte| **byte != b'#');
+    literal.len() > 1 && matches!(last, Some(b'"' | b'\''))
 }
 
 /// The kind and length of the first token of `rest`, which is not empty.
@@ -180,7 +190,12 @@ impl<'a> Iterator for Lexer<'a> {
         } else {
             first_token(rest)
         };
-        let bytes = &rest[..length.min(rest.len())];
+        let mut length = length.min(rest.len());
+        // A word directly after a closing quote is part of the literal: its suffix.
+        if kind == Kind::Literal && is_quoted(&rest[..length]) {
+            length += run(&rest[length..], is_word_part);
+        }
+        let bytes = &rest[..length];
         self.position += bytes.len();
         Some(Token { kind, bytes })
     }
@@ -234,6 +249,20 @@ mod tests {
         );
         check("r\"open", &[(Literal, "r\"open")]);
         check("\"open\\", &[(Literal, "\"open\\")]);
+    }
+
+    #[test]
+    fn a_word_after_a_closing_quote_is_a_suffix() {
+        check(
+            r##""a"b1 'a'c r#"d"#e "f" g"##,
+            &[
+                (Literal, r#""a"b1"#),
+                (Literal, "'a'c"),
+                (Literal, r##"r#"d"#e"##),
+                (Literal, r#""f""#),
+                (Word, "g"),
+            ],
+        );
     }
 
     #[test]
