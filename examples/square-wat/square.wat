@@ -1,0 +1,8 @@
+;; A component in text format, written by hand, without an SDK: any exported function is a task.
+(component
+  (core module $math
+    (func (export "square") (param $x i64) (result i64)
+      (i64.mul (local.get $x) (local.get $x))))
+  (core instance $math (instantiate $math))
+  (func (export "square") (param "x" s64) (result s64)
+    (canon lift (core func $math "square"))))
