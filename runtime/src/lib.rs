@@ -1,6 +1,11 @@
 //! Multiprocessing for code you do not trust.
-#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
-compile_error!("wasmpool runs on Linux, on x86_64 and aarch64: its worker processes need Linux's own protections");
+#[cfg(not(all(
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+)))]
+compile_error!(
+    "wasmpool runs on Linux, on x86_64 and aarch64: its worker processes need Linux's own protections"
+);
 
 pub mod cache;
 pub mod encoding;
@@ -10,5 +15,6 @@ pub mod ids;
 pub mod ipc;
 pub mod limits;
 pub mod mode;
+pub mod pool;
 pub mod sys;
 pub mod text;

@@ -20,13 +20,15 @@ pub fn printable(text: &str, max: usize) -> String {
     if !cut_text.chars().any(deceives) {
         return cut_text;
     }
-    cut_text.chars().fold(String::with_capacity(cut_text.len() + 16), |mut out, c| {
-        match deceives(c) {
-            true => out.extend(c.escape_unicode()),
-            false => out.push(c),
-        }
-        out
-    })
+    cut_text
+        .chars()
+        .fold(String::with_capacity(cut_text.len() + 16), |mut out, c| {
+            match deceives(c) {
+                true => out.extend(c.escape_unicode()),
+                false => out.push(c),
+            }
+            out
+        })
 }
 
 fn deceives(c: char) -> bool {
@@ -40,7 +42,10 @@ mod tests {
 
     #[test]
     fn control_characters_are_shown_not_sent() {
-        assert_eq!(printable("a\x1b[31mb\u{202e}\r\n\tc", 100), "a\\u{1b}[31mb\\u{202e}\\u{d}\n\tc");
+        assert_eq!(
+            printable("a\x1b[31mb\u{202e}\r\n\tc", 100),
+            "a\\u{1b}[31mb\\u{202e}\\u{d}\n\tc"
+        );
         assert_eq!(printable("plain é", 100), "plain é");
         assert_eq!(printable("ééé", 5), "é…");
     }

@@ -7,11 +7,12 @@ use thiserror::Error;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-
+use super::config::{EngineError, compiler_config};
 use super::describe::describe;
 use super::source::{SourceError, recognise};
 use crate::ipc::manifest::{MAX_TEXT_BYTES, Manifest, OverLimit, Refusal, printable};
 use crate::limits::Limits;
+use crate::mode::CodeMode;
 
 /// A compiled component.
 #[derive(Debug)]

@@ -155,12 +155,18 @@ pub fn decode_to_worker(frame: &[u8]) -> Result<ToWorker<'_>, Malformed> {
                 count: u32_at(frame, 8)?,
                 timeout_micros: u32_at(frame, 12)?,
             };
-            let split = usize::try_from(head.count).ok().and_then(|n| n.checked_mul(ITEM_HEAD));
+            let split = usize::try_from(head.count)
+                .ok()
+                .and_then(|n| n.checked_mul(ITEM_HEAD));
             let rest = frame.get(CHUNK_HEAD..).ok_or(Malformed("chunk"))?;
             match split {
                 Some(n) if n > 0 && n <= rest.len() => {
                     let (items, payload) = rest.split_at(n);
-                    Ok(ToWorker::Chunk { head, items, payload })
+                    Ok(ToWorker::Chunk {
+                        head,
+                        items,
+                        payload,
+                    })
                 }
                 _ => Err(Malformed("item count")),
             }
@@ -179,17 +185,28 @@ pub fn item_head(items: &[u8], i: usize) -> Option<ItemHead> {
 }
 
 /// Where in a payload each item's bytes lie; checks that the frames fill the payload exactly.
-pub fn split_payload(payload: &[u8], count: usize, into: &mut Vec<Range<usize>>) -> Result<(), Malformed> {
+pub fn split_payload(
+    payload: &[u8],
+    count: usize,
+    into: &mut Vec<Range<usize>>,
+) -> Result<(), Malformed> {
     into.clear();
     let mut at = 0usize;
     for _ in 0..count {
         let len = u32_at(payload, at)? as usize;
         let start = at + 4;
-        let end = start.checked_add(len).filter(|e| *e <= payload.len()).ok_or(Malformed("item length"))?;
+        let end = start
+            .checked_add(len)
+            .filter(|e| *e <= payload.len())
+            .ok_or(Malformed("item length"))?;
         into.push(start..end);
         at = end;
     }
-    if at == payload.len() { Ok(()) } else { Err(Malformed("bytes behind the last item")) }
+    if at == payload.len() {
+        Ok(())
+    } else {
+        Err(Malformed("bytes behind the last item"))
+    }
 }
 
 /// What a result's frame carries.
@@ -296,8 +313,16 @@ pub fn decode_to_host(frame: &[u8]) -> Result<ToHost<'_>, Malformed> {
                 _ => return Err(Malformed("status")),
             };
             match frame[2] {
-                0 => Ok(ToHost::Result { item, status, payload: Some(payload) }),
-                1 if payload.is_empty() => Ok(ToHost::Result { item, status, payload: None }),
+                0 => Ok(ToHost::Result {
+                    item,
+                    status,
+                    payload: Some(payload),
+                }),
+                1 if payload.is_empty() => Ok(ToHost::Result {
+                    item,
+                    status,
+                    payload: None,
+                }),
                 _ => Err(Malformed("payload")),
             }
         }
@@ -321,12 +346,18 @@ pub fn decode_to_host(frame: &[u8]) -> Result<ToHost<'_>, Malformed> {
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> Result<u16, Malformed> {
-    let b = bytes.get(at..).and_then(|b| b.first_chunk()).ok_or(Malformed("length"))?;
+    let b = bytes
+        .get(at..)
+        .and_then(|b| b.first_chunk())
+        .ok_or(Malformed("length"))?;
     Ok(u16::from_le_bytes(*b))
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> Result<u32, Malformed> {
-    let b = bytes.get(at..).and_then(|b| b.first_chunk()).ok_or(Malformed("length"))?;
+    let b = bytes
+        .get(at..)
+        .and_then(|b| b.first_chunk())
+        .ok_or(Malformed("length"))?;
     Ok(u32::from_le_bytes(*b))
 }
 
@@ -347,12 +378,25 @@ mod tests {
             by_descriptor: true,
             timeout_micros: 5,
         };
-        let items = [ItemHead { index: 1 << 40, attempt: 1 }, ItemHead { index: 3, attempt: 2 }];
+        let items = [
+            ItemHead {
+                index: 1 << 40,
+                attempt: 1,
+            },
+            ItemHead {
+                index: 3,
+                attempt: 2,
+            },
+        ];
         let mut frame = head.encode().to_vec();
         items.iter().for_each(|i| frame.extend(i.encode()));
         frame.extend(b"rest");
         match decode_to_worker(&frame).unwrap() {
-            ToWorker::Chunk { head: h, items: i, payload } => {
+            ToWorker::Chunk {
+                head: h,
+                items: i,
+                payload,
+            } => {
                 assert_eq!((h, payload), (head, &b"rest"[..]));
                 assert_eq!([item_head(i, 0).unwrap(), item_head(i, 1).unwrap()], items);
                 assert_eq!(item_head(i, 2), None);
@@ -360,7 +404,10 @@ mod tests {
             other => panic!("{other:?}"),
         }
         let bind = encode_bind(3, &Target::Export("a:b/c#d".into())).unwrap();
-        assert_eq!(decode_to_worker(&bind).unwrap(), ToWorker::Bind(3, Target::Export("a:b/c#d".into())));
+        assert_eq!(
+            decode_to_worker(&bind).unwrap(),
+            ToWorker::Bind(3, Target::Export("a:b/c#d".into()))
+        );
     }
 
     #[test]
@@ -375,11 +422,17 @@ mod tests {
 
     #[test]
     fn last_words_come_back_and_are_bounded() {
-        let ended = Ended { kind: FailureKind::Trap, message: "é".repeat(1 << 20), backtrace: vec!["f".repeat(9999); 999] };
+        let ended = Ended {
+            kind: FailureKind::Trap,
+            message: "é".repeat(1 << 20),
+            backtrace: vec!["f".repeat(9999); 999],
+        };
         let frame = encode_ended(Seq(9), &ended).unwrap();
         assert!(frame.len() <= MAX_FRAME);
         match decode_to_host(&frame).unwrap() {
-            ToHost::Ended(Seq(9), e) => assert!(ended.message.starts_with(e.message.trim_end_matches('…'))),
+            ToHost::Ended(Seq(9), e) => {
+                assert!(ended.message.starts_with(e.message.trim_end_matches('…')))
+            }
             other => panic!("{other:?}"),
         }
     }

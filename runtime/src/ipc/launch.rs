@@ -11,7 +11,12 @@ pub trait Launch: Send {
     /// Starts a worker that serves `end`. It says what becomes of it on its socket.
     ///
     /// Returns what ends it, where that is known now; a process that says it is born is ended through its handle.
-    fn start(&mut self, slot: SlotId, generation: Generation, end: WorkerEnd) -> io::Result<Option<Box<dyn Kill>>>;
+    fn start(
+        &mut self,
+        slot: SlotId,
+        generation: Generation,
+        end: WorkerEnd,
+    ) -> io::Result<Option<Box<dyn Kill>>>;
 
     /// Takes what was heard of workers. An error means that no worker can be started any more.
     fn heard(&mut self, into: &mut Vec<Heard>) -> io::Result<()>;

@@ -33,11 +33,19 @@ pub struct WorkerEnd {
 }
 
 fn to_worker(memory: &Shared) -> Place<'_> {
-    Place { words: &page(memory).to_worker, memory, offset: TO_WORKER }
+    Place {
+        words: &page(memory).to_worker,
+        memory,
+        offset: TO_WORKER,
+    }
 }
 
 fn to_host(memory: &Shared) -> Place<'_> {
-    Place { words: &page(memory).to_host, memory, offset: TO_HOST }
+    Place {
+        words: &page(memory).to_host,
+        memory,
+        offset: TO_HOST,
+    }
 }
 
 fn page(memory: &Shared) -> &Page {
@@ -83,7 +91,13 @@ impl HostLink {
             payloads: VecDeque::new(),
             closed: false,
         };
-        Ok((link, WorkerEnd { socket: theirs, memory: fd }))
+        Ok((
+            link,
+            WorkerEnd {
+                socket: theirs,
+                memory: fd,
+            },
+        ))
     }
 
     /// The words shared with the worker.
@@ -108,7 +122,10 @@ impl HostLink {
 
     /// Sends a descriptor ahead of the frame that means it. False if the socket has no room now.
     pub fn send_payload(&mut self, fd: BorrowedFd<'_>) -> Result<bool, LinkError> {
-        match self.socket.try_send(&wire::encode(&ToWorkerMessage::Payload)?, &[fd]) {
+        match self
+            .socket
+            .try_send(&wire::encode(&ToWorkerMessage::Payload)?, &[fd])
+        {
             Ok(()) => Ok(true),
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => Ok(false),
             Err(e) => Err(e.into()),
@@ -158,7 +175,10 @@ impl HostLink {
     }
 
     /// The next payload that came as a descriptor.
-    pub fn next_payload(&mut self, controls: &mut Vec<Control>) -> Result<Option<OwnedFd>, LinkError> {
+    pub fn next_payload(
+        &mut self,
+        controls: &mut Vec<Control>,
+    ) -> Result<Option<OwnedFd>, LinkError> {
         if self.payloads.is_empty() {
             self.drain(controls)?;
         }
@@ -182,11 +202,22 @@ impl HostLink {
             };
             match wire::decode(&buffer[..received.len])? {
                 FromWorker::Doorbell if received.fds.is_empty() => {}
-                FromWorker::Payload if received.fds.len() == 1 && self.payloads.len() < MAX_PAYLOADS => {
+                FromWorker::Payload
+                    if received.fds.len() == 1 && self.payloads.len() < MAX_PAYLOADS =>
+                {
                     self.payloads.extend(received.fds.pop());
                 }
-                message if received.fds.is_empty() => controls.push(Control { message, sender: received.sender }),
-                _ => return Err(io::Error::new(io::ErrorKind::InvalidData, "descriptors not asked for").into()),
+                message if received.fds.is_empty() => controls.push(Control {
+                    message,
+                    sender: received.sender,
+                }),
+                _ => {
+                    return Err(io::Error::new(
+                        io::ErrorKind::InvalidData,
+                        "descriptors not asked for",
+                    )
+                    .into());
+                }
             }
         }
         Ok(!self.closed)
@@ -227,7 +258,8 @@ impl WorkerLink {
 
     /// Sends a descriptor ahead of the frame that means it.
     pub fn send_payload(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
-        self.socket.send(&wire::encode(&FromWorker::Payload)?, &[fd])
+        self.socket
+            .send(&wire::encode(&FromWorker::Payload)?, &[fd])
     }
 
     /// Waits for the next frame and puts it into `frame`. False at the end: the host wants no more.
@@ -323,7 +355,10 @@ impl WorkerLink {
     }
 
     fn ring_doorbell(&self) -> io::Result<()> {
-        match self.socket.try_send(&wire::encode(&FromWorker::Doorbell)?, &[]) {
+        match self
+            .socket
+            .try_send(&wire::encode(&FromWorker::Doorbell)?, &[])
+        {
             // The host has doorbells to read.
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => Ok(()),
             other => other,

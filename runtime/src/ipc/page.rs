@@ -57,9 +57,14 @@ pub struct Page {
     pub cancelled: Line<AtomicU64>,
 }
 
-const _: () = assert!(size_of::<Page>() <= PAGE, "the shared words must fit into the first page: see `TO_WORKER`");
 const _: () = assert!(
-    offset_of!(Page, to_host) == 256 && offset_of!(Page, claim) == 512 && offset_of!(Page, cancelled) == 704,
+    size_of::<Page>() <= PAGE,
+    "the shared words must fit into the first page: see `TO_WORKER`"
+);
+const _: () = assert!(
+    offset_of!(Page, to_host) == 256
+        && offset_of!(Page, claim) == 512
+        && offset_of!(Page, cancelled) == 704,
     "the layout of shared memory changed: raise `wire::VERSION` and correct this line"
 );
 
@@ -85,7 +90,10 @@ fn pack(c: Claimed) -> u64 {
 }
 
 fn unpack(word: u64) -> Claimed {
-    Claimed { next: Seq((word >> 32) as u32), limit: Seq(word as u32) }
+    Claimed {
+        next: Seq((word >> 32) as u32),
+        limit: Seq(word as u32),
+    }
 }
 
 impl Claim {
@@ -100,27 +108,39 @@ impl Claim {
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, |word| {
                 let c = unpack(word);
                 let open = item.since(c.next).is_some() && c.limit.since(item.plus(1)).is_some();
-                open.then(|| pack(Claimed { next: item.plus(1), ..c }))
+                open.then(|| {
+                    pack(Claimed {
+                        next: item.plus(1),
+                        ..c
+                    })
+                })
             })
             .is_ok()
     }
 
     /// Host: gives `n` more items, of which the first is `first`.
     pub fn give(&self, first: Seq, n: u32) {
-        let _ = self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, |word| {
-            let c = unpack(word);
-            // After a take-back `first` lies behind `limit`: what is between was taken back for good.
-            let next = if c.next == c.limit { first } else { c.next };
-            Some(pack(Claimed { next, limit: first.plus(n) }))
-        });
+        let _ = self
+            .0
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |word| {
+                let c = unpack(word);
+                // After a take-back `first` lies behind `limit`: what is between was taken back for good.
+                let next = if c.next == c.limit { first } else { c.next };
+                Some(pack(Claimed {
+                    next,
+                    limit: first.plus(n),
+                }))
+            });
     }
 
     /// Host: takes back all that is not started. Returns the reading before.
     pub fn take_back(&self) -> Claimed {
-        match self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, |word| {
-            let c = unpack(word);
-            Some(pack(Claimed { limit: c.next, ..c }))
-        }) {
+        match self
+            .0
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |word| {
+                let c = unpack(word);
+                Some(pack(Claimed { limit: c.next, ..c }))
+            }) {
             Ok(word) | Err(word) => unpack(word),
         }
     }
@@ -152,7 +172,13 @@ mod tests {
         let c = claim();
         c.give(Seq(0), 4);
         assert!(c.start(Seq(0)));
-        assert_eq!(c.take_back(), Claimed { next: Seq(1), limit: Seq(4) });
+        assert_eq!(
+            c.take_back(),
+            Claimed {
+                next: Seq(1),
+                limit: Seq(4)
+            }
+        );
         assert!(!c.start(Seq(1)));
         c.give(Seq(4), 2);
         for taken in 1..4 {
@@ -164,7 +190,13 @@ mod tests {
     #[test]
     fn numbers_wrap_around() {
         let c = claim();
-        c.0.store(pack(Claimed { next: Seq(u32::MAX), limit: Seq(u32::MAX) }), Ordering::Relaxed);
+        c.0.store(
+            pack(Claimed {
+                next: Seq(u32::MAX),
+                limit: Seq(u32::MAX),
+            }),
+            Ordering::Relaxed,
+        );
         c.give(Seq(u32::MAX), 3);
         assert!(c.start(Seq(u32::MAX)) && c.start(Seq(0)) && c.start(Seq(1)) && !c.start(Seq(2)));
     }

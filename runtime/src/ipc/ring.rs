@@ -13,7 +13,10 @@ use crate::sys::memory::Shared;
 pub const MAX_FRAME: usize = RING_BYTES / 4;
 
 const MASK: u32 = RING_BYTES as u32 - 1;
-const _: () = assert!(RING_BYTES.is_power_of_two() && RING_BYTES < 1 << 31, "positions are masked and compared");
+const _: () = assert!(
+    RING_BYTES.is_power_of_two() && RING_BYTES < 1 << 31,
+    "positions are masked and compared"
+);
 
 /// The other side wrote indices or lengths that cannot be: it is broken or hostile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,7 +45,9 @@ impl Producer {
     /// Bytes that can be written now, frame lengths included.
     pub fn room(&self, at: Place<'_>) -> Result<usize, Corrupt> {
         // Pairs with the consumer's release of `head`: its reads of the room are over.
-        let used = self.tail.wrapping_sub(at.words.head.0.load(Ordering::Acquire));
+        let used = self
+            .tail
+            .wrapping_sub(at.words.head.0.load(Ordering::Acquire));
         if used > RING_BYTES as u32 {
             return Err(Corrupt("head"));
         }
@@ -52,7 +57,10 @@ impl Producer {
     /// Writes one frame, made of the parts one behind the other, if there is room. It is not published yet.
     pub fn write(&mut self, at: Place<'_>, parts: &[&[u8]]) -> Result<bool, Corrupt> {
         let len: usize = parts.iter().map(|p| p.len()).sum();
-        debug_assert!(len <= MAX_FRAME, "callers send what is larger by descriptor");
+        debug_assert!(
+            len <= MAX_FRAME,
+            "callers send what is larger by descriptor"
+        );
         if self.room(at)? < 4 + len {
             return Ok(false);
         }
@@ -114,7 +122,12 @@ pub struct Consumer {
 impl Consumer {
     fn available(&self, at: Place<'_>) -> Result<u32, Corrupt> {
         // Pairs with the producer's release of `tail`: the frames up to it are whole.
-        let available = at.words.tail.0.load(Ordering::Acquire).wrapping_sub(self.head);
+        let available = at
+            .words
+            .tail
+            .0
+            .load(Ordering::Acquire)
+            .wrapping_sub(self.head);
         if available > RING_BYTES as u32 {
             return Err(Corrupt("tail"));
         }
@@ -190,13 +203,21 @@ mod tests {
     use crate::sys::memory::fixed_memfd;
 
     fn memory() -> Shared {
-        Shared::map(fixed_memfd("test", SHARED_BYTES as u64).unwrap(), SHARED_BYTES).unwrap()
+        Shared::map(
+            fixed_memfd("test", SHARED_BYTES as u64).unwrap(),
+            SHARED_BYTES,
+        )
+        .unwrap()
     }
 
     fn place(memory: &Shared) -> Place<'_> {
         // SAFETY: `Page` is made of atomics only.
         let page: &Page = unsafe { memory.header() };
-        Place { words: &page.to_host, memory, offset: TO_HOST }
+        Place {
+            words: &page.to_host,
+            memory,
+            offset: TO_HOST,
+        }
     }
 
     proptest! {

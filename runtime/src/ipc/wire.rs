@@ -6,9 +6,9 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::mode::{CodeMode, Isolation};
 use crate::ids::{Generation, SlotId};
 use crate::limits::Limits;
+use crate::mode::{CodeMode, Isolation};
 
 /// The version of everything in `ipc`. A host and its processes must have the same.
 pub const VERSION: u32 = 1;
@@ -46,7 +46,9 @@ pub enum HelloError {
     #[error("the other process does not speak wasmpool's protocol")]
     Foreign,
     /// Another version of it.
-    #[error("the other process speaks version {0} of wasmpool's protocol, this one version {VERSION}")]
+    #[error(
+        "the other process speaks version {0} of wasmpool's protocol, this one version {VERSION}"
+    )]
     Version(u32),
     /// A role that this version does not have.
     #[error("the other process asks for a role that this version does not have")]
@@ -174,9 +176,18 @@ pub fn encode<T: Serialize>(message: &T) -> std::io::Result<Vec<u8>> {
 
 /// Reads a message.
 pub fn decode<T: DeserializeOwned>(message: &[u8]) -> std::io::Result<T> {
-    let broken = |_| std::io::Error::new(std::io::ErrorKind::InvalidData, "a message that breaks the protocol");
+    let broken = |_| {
+        std::io::Error::new(
+            std::io::ErrorKind::InvalidData,
+            "a message that breaks the protocol",
+        )
+    };
     let (value, rest) = postcard::take_from_bytes(message).map_err(broken)?;
-    if rest.is_empty() { Ok(value) } else { Err(broken(postcard::Error::DeserializeBadEncoding)) }
+    if rest.is_empty() {
+        Ok(value)
+    } else {
+        Err(broken(postcard::Error::DeserializeBadEncoding))
+    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::ptr::{self, NonNull};
 
-use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, fstat, ftruncate, memfd_create};
+use rustix::fs::{
+    MemfdFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, fstat, ftruncate, memfd_create,
+};
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
 /// The page size everything here is aligned to, in bytes. Also right where pages are larger: it is only used for
@@ -28,7 +30,10 @@ pub fn fixed_memfd(name: &str, len: u64) -> io::Result<OwnedFd> {
 
 /// A new memory file that holds the parts one behind the other and can never change again.
 pub fn sealed_memfd(name: &str, parts: &[&[u8]]) -> io::Result<OwnedFd> {
-    let file = File::from(memfd_create(name, MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?);
+    let file = File::from(memfd_create(
+        name,
+        MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING,
+    )?);
     let mut at = 0;
     for part in parts {
         file.write_all_at(part, at)?;
@@ -77,11 +82,15 @@ impl Mapping {
 
     fn new(fd: impl AsFd, len: usize, prot: ProtFlags) -> io::Result<Mapping> {
         if len == 0 {
-            return Ok(Mapping { at: NonNull::dangling(), len: 0 });
+            return Ok(Mapping {
+                at: NonNull::dangling(),
+                len: 0,
+            });
         }
         // SAFETY: a new mapping at an address of the kernel's choice touches no existing memory.
         let at = unsafe { mmap(ptr::null_mut(), len, prot, MapFlags::PRIVATE, fd, 0)? };
-        let at = NonNull::new(at.cast()).ok_or_else(|| io::Error::other("mmap returned address 0"))?;
+        let at =
+            NonNull::new(at.cast()).ok_or_else(|| io::Error::other("mmap returned address 0"))?;
         Ok(Mapping { at, len })
     }
 
@@ -129,14 +138,25 @@ impl Shared {
         let size = usize::try_from(fstat(&fd)?.st_size).unwrap_or(0);
         let seals = fcntl_get_seals(&fd)?;
         if size < len || len == 0 || !seals.contains(SealFlags::SHRINK) {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "shared memory of the wrong size, or not sealed"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "shared memory of the wrong size, or not sealed",
+            ));
         }
         // SAFETY: a new mapping at an address of the kernel's choice touches no existing memory; the seal keeps the
         // file from shrinking under it.
         let at = unsafe {
-            mmap(ptr::null_mut(), len, ProtFlags::READ | ProtFlags::WRITE, MapFlags::SHARED, fd, 0)?
+            mmap(
+                ptr::null_mut(),
+                len,
+                ProtFlags::READ | ProtFlags::WRITE,
+                MapFlags::SHARED,
+                fd,
+                0,
+            )?
         };
-        let at = NonNull::new(at.cast()).ok_or_else(|| io::Error::other("mmap returned address 0"))?;
+        let at =
+            NonNull::new(at.cast()).ok_or_else(|| io::Error::other("mmap returned address 0"))?;
         Ok(Shared { at, len })
     }
 
@@ -148,7 +168,10 @@ impl Shared {
     /// # Safety
     /// Every bit pattern must be a valid `T`, and all of `T`'s fields must be atomics.
     pub unsafe fn header<T>(&self) -> &T {
-        assert!(size_of::<T>() <= self.len && align_of::<T>() <= PAGE, "a header larger than its memory");
+        assert!(
+            size_of::<T>() <= self.len && align_of::<T>() <= PAGE,
+            "a header larger than its memory"
+        );
         // SAFETY: in bounds and aligned as asserted; the caller vouches for the type, whose atomics allow the other
         // side's writes.
         unsafe { self.at.cast().as_ref() }
@@ -159,7 +182,10 @@ impl Shared {
     /// # Panics
     /// Where the range is out of bounds: callers mask their offsets.
     pub fn write(&self, offset: usize, from: &[u8]) {
-        assert!(offset <= self.len && from.len() <= self.len - offset, "a write out of shared memory");
+        assert!(
+            offset <= self.len && from.len() <= self.len - offset,
+            "a write out of shared memory"
+        );
         // SAFETY: in bounds as asserted, and `from` is no part of this mapping, into which no reference exists.
         unsafe { ptr::copy_nonoverlapping(from.as_ptr(), self.at.as_ptr().add(offset), from.len()) }
     }
@@ -179,12 +205,19 @@ impl Shared {
     /// # Panics
     /// Where the range is out of bounds: callers mask their offsets.
     pub fn read(&self, offset: usize, len: usize, to: &mut Vec<u8>) {
-        assert!(offset <= self.len && len <= self.len - offset, "a read out of shared memory");
+        assert!(
+            offset <= self.len && len <= self.len - offset,
+            "a read out of shared memory"
+        );
         to.reserve(len);
         // SAFETY: the source is in bounds as asserted, the destination is reserved capacity of another allocation, and
         // `len` bytes of it are initialised by the copy before the length says so.
         unsafe {
-            ptr::copy_nonoverlapping(self.at.as_ptr().add(offset), to.as_mut_ptr().add(to.len()), len);
+            ptr::copy_nonoverlapping(
+                self.at.as_ptr().add(offset),
+                to.as_mut_ptr().add(to.len()),
+                len,
+            );
             to.set_len(to.len() + len);
         }
     }
@@ -215,7 +248,10 @@ mod tests {
     #[test]
     fn shared_memory_is_shared_and_bounded() {
         let fd = fixed_memfd("test", 8192).unwrap();
-        let (a, b) = (Shared::map(&fd, 8192).unwrap(), Shared::map(&fd, 8192).unwrap());
+        let (a, b) = (
+            Shared::map(&fd, 8192).unwrap(),
+            Shared::map(&fd, 8192).unwrap(),
+        );
         a.write(8000, b"hello");
         let mut got = b"> ".to_vec();
         b.read(8000, 5, &mut got);

@@ -19,13 +19,20 @@ pub type Token = u64;
 impl Poller {
     /// An empty set.
     pub fn new() -> io::Result<Poller> {
-        Ok(Poller { epoll: epoll::create(epoll::CreateFlags::CLOEXEC)? })
+        Ok(Poller {
+            epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
+        })
     }
 
     /// Adds a descriptor: it is reported while it can be read or its other end is gone.
     pub fn add(&self, fd: impl AsFd, token: Token) -> io::Result<()> {
         let data = epoll::EventData::new_u64(token);
-        Ok(epoll::add(&self.epoll, fd, data, epoll::EventFlags::IN | epoll::EventFlags::RDHUP)?)
+        Ok(epoll::add(
+            &self.epoll,
+            fd,
+            data,
+            epoll::EventFlags::IN | epoll::EventFlags::RDHUP,
+        )?)
     }
 
     /// Removes a descriptor. One that is closed removes itself only when its last copy is closed.
@@ -42,7 +49,11 @@ impl Poller {
             tv_nsec: i64::from(t.subsec_nanos()),
         });
         let mut events = Vec::with_capacity(64);
-        match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), timeout.as_ref()) {
+        match epoll::wait(
+            &self.epoll,
+            rustix::buffer::spare_capacity(&mut events),
+            timeout.as_ref(),
+        ) {
             Ok(_) => ready.extend(events.iter().map(|e| e.data.u64())),
             Err(Errno::INTR) => {}
             Err(e) => return Err(e.into()),

@@ -8,8 +8,9 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 
 use rustix::io::Errno;
 use rustix::process::{
-    DumpableBehavior, Pid, PidfdFlags, Resource, Rlimit, Signal, WaitOptions, pidfd_open, pidfd_send_signal,
-    set_dumpable_behavior, set_parent_process_death_signal, setrlimit, setsid, waitpid,
+    DumpableBehavior, Pid, PidfdFlags, Resource, Rlimit, Signal, WaitOptions, pidfd_open,
+    pidfd_send_signal, set_dumpable_behavior, set_parent_process_death_signal, setrlimit, setsid,
+    waitpid,
 };
 
 use super::socket::Socket;
@@ -20,7 +21,11 @@ use super::socket::Socket;
 /// The calling thread must outlive the child: the child ends when the thread does.
 pub fn spawn(program: &OsStr, args: &[&str], socket: Socket, keep: &[&str]) -> io::Result<Child> {
     let mut command = Command::new(program);
-    command.args(args).env_clear().stdin(Stdio::from(OwnedFd::from(socket))).stdout(Stdio::null());
+    command
+        .args(args)
+        .env_clear()
+        .stdin(Stdio::from(OwnedFd::from(socket)))
+        .stdout(Stdio::null());
     for name in keep {
         if let Some(value) = std::env::var_os(name) {
             command.env(name, value);
@@ -108,7 +113,10 @@ pub struct ProcessHandle {
 impl ProcessHandle {
     /// Opens a handle. The caller knows that `pid` has not ended, or checks afterwards.
     pub fn open(pid: Pid) -> io::Result<ProcessHandle> {
-        Ok(ProcessHandle { pidfd: pidfd_open(pid, PidfdFlags::empty())?, pid })
+        Ok(ProcessHandle {
+            pidfd: pidfd_open(pid, PidfdFlags::empty())?,
+            pid,
+        })
     }
 
     /// The process's number.
@@ -183,7 +191,13 @@ pub fn limit_data(bytes: u64) -> io::Result<()> {
 }
 
 fn limit(resource: Resource, value: u64) -> io::Result<()> {
-    Ok(setrlimit(resource, Rlimit { current: Some(value), maximum: Some(value) })?)
+    Ok(setrlimit(
+        resource,
+        Rlimit {
+            current: Some(value),
+            maximum: Some(value),
+        },
+    )?)
 }
 
 /// Closes every descriptor from `first` on.

@@ -7,8 +7,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::sockopt::set_socket_passcred;
 use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags,
+    SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg,
+    sendmsg, socketpair,
 };
 use rustix::process::Pid;
 
@@ -54,7 +55,12 @@ impl AsFd for Socket {
 impl Socket {
     /// A connected pair. Both ends are closed on exec.
     pub fn pair() -> io::Result<(Socket, Socket)> {
-        let (a, b) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
+        let (a, b) = socketpair(
+            AddressFamily::UNIX,
+            SocketType::SEQPACKET,
+            SocketFlags::CLOEXEC,
+            None,
+        )?;
         Ok((Socket(a), Socket(b)))
     }
 
@@ -73,9 +79,17 @@ impl Socket {
         self.send_with(message, fds, SendFlags::NOSIGNAL | SendFlags::DONTWAIT)
     }
 
-    fn send_with(&self, message: &[u8], fds: &[BorrowedFd<'_>], flags: SendFlags) -> io::Result<()> {
+    fn send_with(
+        &self,
+        message: &[u8],
+        fds: &[BorrowedFd<'_>],
+        flags: SendFlags,
+    ) -> io::Result<()> {
         if message.is_empty() || message.len() > MAX_MESSAGE || fds.len() > MAX_FDS {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "a message that is empty or too large"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "a message that is empty or too large",
+            ));
         }
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
         let mut control = SendAncillaryBuffer::new(&mut space);
@@ -104,7 +118,8 @@ impl Socket {
     }
 
     fn recv_with(&self, buffer: &mut [u8], flags: RecvFlags) -> io::Result<Option<Received>> {
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS), ScmCredentials(1))];
+        let mut space =
+            [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS), ScmCredentials(1))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
         let message = loop {
             match recvmsg(&self.0, &mut [IoSliceMut::new(buffer)], &mut control, flags) {
@@ -115,7 +130,10 @@ impl Socket {
                 Err(e) => return Err(e.into()),
             }
         };
-        let mut received = Received { len: message.bytes, ..Received::default() };
+        let mut received = Received {
+            len: message.bytes,
+            ..Received::default()
+        };
         for part in control.drain() {
             match part {
                 RecvAncillaryMessage::ScmRights(fds) => received.fds.extend(fds),
@@ -123,8 +141,14 @@ impl Socket {
                 _ => {}
             }
         }
-        if message.flags.intersects(ReturnFlags::TRUNC | ReturnFlags::CTRUNC) {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "a message larger than agreed"));
+        if message
+            .flags
+            .intersects(ReturnFlags::TRUNC | ReturnFlags::CTRUNC)
+        {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "a message larger than agreed",
+            ));
         }
         // Empty messages are never sent, so an empty one is the end.
         Ok((message.bytes > 0).then_some(received))
@@ -147,7 +171,10 @@ mod tests {
         assert_eq!((got.len, got.fds.len()), (3, 2));
         assert_eq!(got.sender, Some(rustix::process::getpid()));
         assert_eq!(b.recv(&mut buffer[..4]).unwrap().unwrap().len, 4);
-        assert_eq!(b.try_recv(&mut buffer).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        assert_eq!(
+            b.try_recv(&mut buffer).unwrap_err().kind(),
+            io::ErrorKind::WouldBlock
+        );
         a.send(b"too long", &[]).unwrap();
         assert!(b.recv(&mut buffer[..4]).is_err());
         drop(a);

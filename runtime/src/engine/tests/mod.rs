@@ -1,8 +1,8 @@
 //! Tests of the engine, and the small guests that they share.
 
 use crate::engine::compile::{CompileError, Compiled, compile};
-use crate::mode::CodeMode;
 use crate::limits::Limits;
+use crate::mode::CodeMode;
 
 mod corpus;
 mod describe;

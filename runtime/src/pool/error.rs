@@ -1,0 +1,137 @@
+//! Why a pool, or a whole job, cannot go on. Failures of single items are [`Failure`](crate::failure::Failure)s.
+
+use std::io;
+
+use thiserror::Error;
+
+use crate::failure::Failure;
+use crate::ipc::lookup::LookupError;
+use crate::ipc::manifest::{OverLimit, Refusal};
+
+/// Why a pool, or a whole job, cannot go on.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The module could not be read.
+    #[error("cannot read the module {path}")]
+    Read {
+        /// The path as given.
+        path: String,
+        /// The system's reason.
+        #[source]
+        source: io::Error,
+    },
+    /// The module is none that the pool can use.
+    #[error(transparent)]
+    Module(#[from] Refusal),
+    /// The module asks for more than a limit allows.
+    #[error(transparent)]
+    OverLimit(#[from] OverLimit),
+    /// The module imports what the pool does not offer.
+    #[error("the module imports {name}, which is not offered: {reason}")]
+    MissingImport {
+        /// The import.
+        name: String,
+        /// Why it is not there.
+        reason: String,
+    },
+    /// No such function, or none that can be called.
+    #[error(transparent)]
+    Function(#[from] LookupError),
+    /// No such task.
+    #[error("the module has no task `{wanted}`; it has {}", list(.tasks))]
+    Task {
+        /// What was asked for.
+        wanted: String,
+        /// What there is.
+        tasks: Vec<String>,
+        /// The nearest, if one is near.
+        nearest: Option<String>,
+    },
+    /// Compiling took too long.
+    #[error("compiling the module took longer than the limit of {0:?}")]
+    CompileTimeout(std::time::Duration),
+    /// The compiler process died: most likely of its memory limit.
+    #[error(
+        "the compiler process ended without an answer ({ending}); its limit is {limit_bytes} bytes of memory"
+    )]
+    CompilerLost {
+        /// How it ended.
+        ending: String,
+        /// Its memory limit, in bytes.
+        limit_bytes: u64,
+    },
+    /// Workers do not get ready: the component itself fails at its start.
+    #[error("the component cannot be started: {message}")]
+    Start {
+        /// What happened.
+        message: String,
+        /// The guest's frames, innermost first.
+        backtrace: Vec<String>,
+    },
+    /// An item failed, and the job was to stop at the first failure.
+    #[error("item {index}: {failure}")]
+    Item {
+        /// The item's index in its job.
+        index: u64,
+        /// What happened to it.
+        #[source]
+        failure: Failure,
+    },
+    /// An item could not be encoded, or a result not decoded.
+    #[error("item {index} cannot be {doing}: {reason}")]
+    Codec {
+        /// The item's index in its job.
+        index: u64,
+        /// `encoded` or `decoded`.
+        doing: &'static str,
+        /// Why.
+        reason: String,
+    },
+    /// The pool is closed, or was terminated.
+    #[error("the pool is closed")]
+    Closed,
+    /// The pool itself is at fault, or the machine.
+    #[error("{doing}")]
+    Pool {
+        /// What could not be done.
+        doing: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl Error {
+    pub(crate) fn pool(doing: impl Into<String>) -> impl FnOnce(io::Error) -> Error {
+        let doing = doing.into();
+        move |source| Error::Pool { doing, source }
+    }
+
+    /// What to do about it, where something is known.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Error::Module(refusal) => refusal.hint.clone(),
+            Error::Function(e) => e.hint(),
+            Error::Task {
+                nearest: Some(near),
+                ..
+            } => Some(format!("did you mean `{near}`?")),
+            Error::MissingImport { .. } => Some(
+                "build the module without it, or for wasm32-unknown-unknown with the guest SDK"
+                    .into(),
+            ),
+            Error::CompileTimeout(_) | Error::CompilerLost { .. } => {
+                Some("raise the limit, or give a smaller module".into())
+            }
+            _ => None,
+        }
+    }
+}
+
+fn list(names: &[String]) -> String {
+    match names {
+        [] => "none".into(),
+        names => names.join(", "),
+    }
+}

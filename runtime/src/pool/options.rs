@@ -1,0 +1,135 @@
+//! What can be asked of a pool and of a job. Plain values.
+
+use crate::encoding::Encoding;
+use crate::failure::Failure;
+use crate::sys::memory::Mapping;
+
+/// What becomes of a job when an item fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnError {
+    /// The items not yet done are cancelled.
+    #[default]
+    Stop,
+    /// All items are run; failures are reported one by one.
+    Continue,
+}
+
+/// How many items are sent together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ChunkSize {
+    /// As many as take about a millisecond, as measured while the job runs.
+    #[default]
+    Auto,
+    /// At most this many, at least 1.
+    Items(u32),
+}
+
+/// How a job is run.
+#[derive(Clone, Debug)]
+pub struct JobOptions {
+    /// The encoding of the items. Default JSON.
+    pub input: Encoding,
+    /// The encoding of the results. Default JSON.
+    pub output: Encoding,
+    /// How many items are sent together. Default automatic.
+    pub chunk_size: ChunkSize,
+    /// Whether results come in the order of the items (default) or as they are ready.
+    pub ordered: bool,
+    /// What becomes of the job when an item fails.
+    pub on_error: OnError,
+    /// How often an item is run again after its worker was lost. Default 1.
+    pub retries: u32,
+}
+
+impl Default for JobOptions {
+    fn default() -> Self {
+        JobOptions {
+            input: Encoding::Json,
+            output: Encoding::Json,
+            chunk_size: ChunkSize::Auto,
+            ordered: true,
+            on_error: OnError::Stop,
+            retries: 1,
+        }
+    }
+}
+
+/// The bytes of a result.
+#[derive(Debug)]
+pub enum Bytes {
+    /// In memory of this process.
+    Owned(Vec<u8>),
+    /// In a sealed memory file of a worker, mapped.
+    Mapped(Mapping),
+}
+
+impl std::ops::Deref for Bytes {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        match self {
+            Bytes::Owned(bytes) => bytes,
+            Bytes::Mapped(bytes) => bytes,
+        }
+    }
+}
+
+impl Bytes {
+    /// The bytes, copied only if they are mapped.
+    pub fn into_vec(self) -> Vec<u8> {
+        match self {
+            Bytes::Owned(bytes) => bytes,
+            Bytes::Mapped(bytes) => bytes.to_vec(),
+        }
+    }
+}
+
+/// What became of an item.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The item's index in its job, from 0.
+    pub index: u64,
+    /// The values that the task emitted before its end, in order.
+    pub emitted: Vec<Bytes>,
+    /// Its result, or why it has none.
+    pub result: Result<Bytes, Failure>,
+    /// How often the item was started.
+    pub attempts: u32,
+    /// Time from the item's start to its result, as the host saw it, in nanoseconds; of an item in a chunk, its share.
+    pub nanos: u64,
+}
+
+/// One message from a guest.
+#[derive(Debug)]
+pub struct LogRecord<'a> {
+    /// The item that ran.
+    pub index: u64,
+    /// How much it matters.
+    pub level: crate::ipc::frame::Level,
+    /// The message, fit to print.
+    pub message: &'a str,
+}
+
+/// Counts since a pool was opened.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Items with a result.
+    pub done: u64,
+    /// Items that failed, by kind, in the order of `FailureKind`.
+    pub failed: Vec<(crate::failure::FailureKind, u64)>,
+    /// Workers started.
+    pub workers_started: u64,
+    /// Workers that ended while in use, for whatever reason, and were replaced.
+    pub workers_replaced: u64,
+    /// Items that were started again after their worker ended.
+    pub run_again: u64,
+    /// Chunks sent.
+    pub chunks: u64,
+    /// Bytes of items sent.
+    pub bytes_in: u64,
+    /// Bytes of results received.
+    pub bytes_out: u64,
+    /// Whether the compiled component came from the cache.
+    pub from_cache: bool,
+    /// Time from opening to the first worker's readiness, in nanoseconds.
+    pub start_nanos: u64,
+}
