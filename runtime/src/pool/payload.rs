@@ -1,0 +1,117 @@
+//! An item's bytes: how they are kept until the item has a result, and how they go out.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create, sendfile};
+
+use crate::ipc::frame::MAX_INLINE;
+
+/// An item's bytes, as given.
+#[derive(Debug)]
+pub enum Payload {
+    /// In memory.
+    Bytes(Vec<u8>),
+    /// A whole file. A large one is copied by the kernel and never read into this process.
+    File(File),
+}
+
+/// An item's bytes, ready to be sent any number of times.
+#[derive(Debug)]
+pub(super) enum Stored {
+    /// Small enough to travel in a frame.
+    Inline(Vec<u8>),
+    /// A sealed memory file that holds the length (u32) and the bytes; the number is its size in bytes.
+    Sealed(OwnedFd, u64),
+}
+
+impl Stored {
+    /// Bytes of this process that it holds, for bounding what is held.
+    pub(super) fn held(&self) -> usize {
+        match self {
+            Stored::Inline(bytes) => bytes.len(),
+            Stored::Sealed(_, size) => usize::try_from(*size).unwrap_or(usize::MAX),
+        }
+    }
+
+    pub(super) fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        match self {
+            Stored::Inline(_) => None,
+            Stored::Sealed(fd, _) => Some(fd.as_fd()),
+        }
+    }
+}
+
+impl Payload {
+    pub(super) fn store(self) -> io::Result<Stored> {
+        match self {
+            Payload::Bytes(bytes) if bytes.len() <= MAX_INLINE - 4 => Ok(Stored::Inline(bytes)),
+            Payload::Bytes(bytes) => seal(|file| {
+                file.write_all(&bytes)?;
+                Ok(())
+            }),
+            Payload::File(mut file) => {
+                if !file.metadata()?.is_file() {
+                    return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+                }
+                let mut start = Vec::new();
+                file.by_ref().take(MAX_INLINE as u64 - 3).read_to_end(&mut start)?;
+                if start.len() <= MAX_INLINE - 4 {
+                    return Ok(Stored::Inline(start));
+                }
+                seal(|out| {
+                    out.write_all(&start)?;
+                    while sendfile(out, &file, None, 1 << 30)? > 0 {}
+                    Ok(())
+                })
+            }
+        }
+    }
+}
+
+fn seal(write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<Stored> {
+    let mut file = File::from(memfd_create("wasmpool-item", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?);
+    file.write_all(&[0; 4])?;
+    write(&mut file)?;
+    let size = file.metadata()?.len();
+    let len = u32::try_from(size - 4)
+        .map_err(|_| io::Error::new(io::ErrorKind::FileTooLarge, "an item has 4 GiB or more"))?;
+    file.seek(SeekFrom::Start(0))?;
+    file.write_all(&len.to_le_bytes())?;
+    fcntl_add_seals(&file, SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE)?;
+    Ok(Stored::Sealed(file.into(), size))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::memory::{Mapping, check_sealed};
+
+    #[test]
+    fn large_items_are_sealed_with_their_length() {
+        for len in [0, 1, MAX_INLINE - 4, MAX_INLINE - 3, 1 << 20] {
+            let bytes: Vec<u8> = (0..len).map(|i| i as u8).collect();
+            let mut file = File::from(memfd_create("test", MemfdFlags::CLOEXEC).unwrap());
+            file.write_all(&bytes).unwrap();
+            file.seek(SeekFrom::Start(0)).unwrap();
+            for payload in [Payload::Bytes(bytes.clone()), Payload::File(file)] {
+                match payload.store().unwrap() {
+                    Stored::Inline(b) => assert!(b == bytes && len <= MAX_INLINE - 4),
+                    Stored::Sealed(fd, size) => {
+                        assert!(len > MAX_INLINE - 4);
+                        assert_eq!(check_sealed(&fd).unwrap(), size);
+                        let map = Mapping::read_only(&fd, size as usize).unwrap();
+                        assert_eq!(map[..4], (len as u32).to_le_bytes());
+                        assert!(map[4..] == bytes[..]);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_folder_is_no_item() {
+        assert!(Payload::File(File::open("/").unwrap()).store().is_err());
+    }
+}
