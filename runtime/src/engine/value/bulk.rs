@@ -1,6 +1,6 @@
 //! Arguments and results that cross into and out of a guest's memory as they are: numbers, text, lists of numbers.
 //!
-//! A list as [`Val`] costs an allocation's worth of memory an element. wasmtime copies a `&[u8]` or `Vec<i64>` in
+//! In a [`Val::List`] every element is a [`Val`], and is converted on its own. wasmtime copies a `&[u8]` or `Vec<i64>` in
 //! one go, but only where the Rust type says at compile time what the WIT type is. The types here stand for all of
 //! them at once, and find out which it is when a call is made: they do nothing but choose one of wasmtime's own
 //! conversions.
@@ -13,7 +13,7 @@ use std::mem::MaybeUninit;
 
 use wasmtime::ValRaw;
 use wasmtime::component::__internal::{
-    CanonicalAbiInfo, InstanceType, InterfaceType, LiftContext, LowerContext,
+    CanonicalAbiInfo, ComponentTypes, InstanceType, InterfaceType, LiftContext, LowerContext,
 };
 use wasmtime::component::{ComponentNamedList, ComponentType, Lift, Lower, Val};
 use wasmtime::{Result, bail};
@@ -43,13 +43,13 @@ pub(super) enum Arg<'a> {
 #[derive(Clone, Copy)]
 pub(super) struct Args<'a>(pub(super) &'a [Arg<'a>]);
 
-/// Whether a type is one of the numbers; `None` if it is not a scalar at all.
+/// Whether values of a type are one core number.
 fn scalar(ty: &InterfaceType) -> bool {
     use InterfaceType::*;
-    match ty {
-        S8 | U8 | S16 | U16 | S32 | U32 | S64 | U64 | Float32 | Float64 | Bool | Char => true,
-        _ => false,
-    }
+    matches!(
+        ty,
+        S8 | U8 | S16 | U16 | S32 | U32 | S64 | U64 | Float32 | Float64 | Bool | Char
+    )
 }
 
 /// The WIT types that cross as one run of memory.
@@ -59,7 +59,7 @@ enum Run {
     List(InterfaceType),
 }
 
-fn run(ty: &InterfaceType, types: &wasmtime::component::__internal::ComponentTypes) -> Option<Run> {
+fn run(ty: &InterfaceType, types: &ComponentTypes) -> Option<Run> {
     use InterfaceType::*;
     match ty {
         String => Some(Run::Text),

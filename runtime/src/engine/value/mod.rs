@@ -47,12 +47,9 @@
 //! through [`wasmtime::component::Val`], where every element costs `size_of::<Val>()` of memory and of that bound.
 
 mod bulk;
-#[macro_use]
-mod refuse;
 mod decode;
 mod encode;
 mod invoke;
-mod number;
 mod path;
 mod route;
 mod types;

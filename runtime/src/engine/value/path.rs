@@ -144,6 +144,9 @@ pub(super) fn suggest<'n>(wrong: &str, names: impl Iterator<Item = &'n str> + Cl
         return format!("did you mean `{name}`?");
     }
     let mut text = String::from("there is ");
+    if names.clone().next().is_none() {
+        text.push_str("none");
+    }
     for (index, name) in names.enumerate() {
         if index == LISTED {
             text.push_str(", …");

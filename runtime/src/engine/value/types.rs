@@ -209,7 +209,7 @@ impl fmt::Display for Place<'_> {
             Place::Param(name) => write!(f, "the parameter `{name}`"),
             Place::Result => f.write_str("the result"),
             Place::Field(of, name) => write!(f, "`{name}` of {of}"),
-            Place::Element(of) => write!(f, "each element of {of}"),
+            Place::Element(of) => write!(f, "an element of {of}"),
         }
     }
 }

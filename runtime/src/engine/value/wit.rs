@@ -5,7 +5,7 @@ use wasmtime::component::Type;
 /// Levels of nesting and bytes of text that [`wit_text`] writes; beyond either it writes `…`.
 const FULL: (usize, usize) = (16, 4096);
 /// The same for error messages, where a type stands in the middle of a sentence.
-const BRIEF: (usize, usize) = (2, 160);
+const BRIEF: (usize, usize) = (3, 160);
 
 /// Renders a type as WIT text, named types in line: `record { x: s64, name: option<string> }`.
 ///

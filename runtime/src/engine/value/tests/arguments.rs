@@ -30,7 +30,7 @@ fn no_parameters_and_no_result() {
     );
     assert_eq!(
         guest.refused("f", "{\"x\":1}"),
-        "unknown parameter \"x\"; the function takes no arguments"
+        "unknown parameter \"x\"; there is none"
     );
 }
 
@@ -103,6 +103,8 @@ fn raw_bytes_and_raw_text() {
             .call(&mut bytes.store, Raw, item, Raw, &mut out)
             .expect("bytes");
         assert_eq!(out, item);
+        // Behind what is there already, too.
+        assert_eq!(bytes.call("echo", Raw, item, Raw).expect("bytes"), item);
     }
     assert_eq!(text(&mut bytes, "echo", Raw, b"ab", Json), "[97,98]");
     assert_eq!(text(&mut bytes, "echo", Json, b"[97,98]", Raw), "ab");
@@ -183,12 +185,12 @@ fn bytes_beside_other_types() {
 
 /// A function `f` that returns a `result` of the type: the error side if the flag is set, with the same text.
 fn checked(ok: &str, err: &str, store: &str) -> Guest {
-    let ty = format!("(param \"fail\" bool) (param \"text\" string) (result $r)");
+    let ty = "(param \"fail\" bool) (param \"text\" string) (result $r)";
     let body = format!(
         "(param i32 i32 i32) (result i32) (i32.store8 (i32.const 16) (local.get 0)) {store} (i32.const 16)"
     );
     let types = format!("(type $b (list u8)) (type $r (result {ok} {err}))");
-    Guest::new(&component(&types, &[("f", &ty, &body)]))
+    Guest::new(&component(&types, &[("f", ty, &body)]))
 }
 
 const PAIR_AT_20: &str =

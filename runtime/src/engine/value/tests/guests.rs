@@ -134,7 +134,7 @@ pub fn component(types: &str, funcs: &[(&str, &str, &str)]) -> String {
     for (name, ty, body) in funcs {
         core.push_str(&format!("(func (export \"{name}\") {body})\n"));
         let post = match ty.contains("(result") {
-            true => "(post-return (func $i \"post\"))",
+            true => "(post-return (core func $i \"post\"))",
             false => "",
         };
         let post = if body.contains("(result i32)") {

@@ -12,7 +12,7 @@ fn lie(ty: &T, body: &str) {
     let body = format!("(result i32) {body}");
     let wat = component(&types.text, &[("lie", &result, &body)]);
     for output in [Json, Raw] {
-        let mut guest = Guest::new(&wat.replace("(post-return (func $i \"post\"))", ""));
+        let mut guest = Guest::new(&wat.replace("(post-return (core func $i \"post\"))", ""));
         match guest.call("lie", Json, b"null", output) {
             Err(CallError::Trap(_)) => {}
             other => panic!("{ty:?} of {body}: {other:?}"),

@@ -1,8 +1,8 @@
 //! Signatures as WIT text, and functions that cannot be called.
 
 use super::Guest;
-use super::guests::{ECHO_PAIR, T, Types, component, echo_list, list, option, prim, result};
-use crate::engine::value::{MAX_TYPE_DEPTH, Unsupported};
+use super::guests::{ECHO_PAIR, T, component, echo_list, list, option, prim, result};
+use crate::engine::value::{MAX_TYPE_DEPTH, Unsupported, wit_text};
 
 fn shown(ty: &T) -> String {
     let invoker = echo_list(ty).invoker("echo").expect("supported");
@@ -99,7 +99,7 @@ fn types_that_share_parts() {
         .next()
         .expect("a parameter")
         .1;
-    let shown = super::super::wit_text(&ty);
+    let shown = wit_text(&ty);
     assert!(shown.len() < 8192, "{} bytes", shown.len());
     assert!(shown.contains('…'));
 }
@@ -132,10 +132,10 @@ fn resources_are_not_supported() {
         ),
         (
             "list",
-            "`handle` of each element of the result has the type `own<resource>`, which has no JSON form",
+            "`handle` of an element of the result has the type `own<resource>`, which has no JSON form",
         ),
     ] {
-        let error = guest.invoker(name).err().expect("unsupported");
+        let error = guest.invoker(name).expect_err("unsupported");
         assert_eq!(error.to_string(), message);
     }
 }

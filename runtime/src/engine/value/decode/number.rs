@@ -5,106 +5,50 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use serde::Deserialize;
-use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer};
 use serde_json::value::RawValue;
 
-use super::path::{Place, quote};
-use super::types::Ty;
+use crate::engine::value::path::{Place, quote};
+use crate::engine::value::types::Ty;
 
 /// A number type of WIT.
 pub(super) trait Numeric: Sized {
     fn read<'de, D: Deserializer<'de>>(json: D, at: Place<'_>, ty: &Ty) -> Result<Self, D::Error>;
 }
 
-/// A number as the JSON reader gives it.
-#[derive(Clone, Copy)]
-pub(super) enum Number {
-    Signed(i64),
-    Unsigned(u64),
-    /// Written with a fraction or an exponent, or an integer beyond 64 bits, or `-0`.
-    Float(f64),
-}
-
-impl fmt::Display for Number {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Number::Signed(value) => write!(f, "number {value}"),
-            Number::Unsigned(value) => write!(f, "number {value}"),
-            Number::Float(value) => write!(f, "number {value:?}"),
-        }
-    }
-}
-
-/// Below it, in magnitude, every integer is an `f64`, and no other number rounds to one that is not near it.
+/// Below it, in magnitude, every integer is an `f64`: a number written with a fraction or an exponent that reads as
+/// an integer is that integer.
 const EXACT: f64 = (1_u64 << 53) as f64;
 
-/// An integer type, from the number that was read if it is exactly one of its values.
-trait Integer: Sized {
-    fn exactly(number: Number) -> Option<Self>;
+/// The integer that a number with a fraction or an exponent is, if it is one.
+fn integral(text: &str) -> Option<i64> {
+    let value: f64 = text.parse().ok()?;
+    (value.fract() == 0.0 && value.abs() < EXACT).then_some(value as i64)
 }
 
-struct IntegerVisitor<'a, T> {
-    at: Place<'a>,
-    ty: &'a Ty,
-    integer: PhantomData<T>,
-}
-
-impl<T> IntegerVisitor<'_, T> {
-    fn mismatch<E: de::Error>(&self, got: impl fmt::Display) -> E {
-        self.at.mismatch(self.ty, got)
-    }
-}
-
-impl<T: Integer> IntegerVisitor<'_, T> {
-    fn number<E: de::Error>(&self, number: Number) -> Result<T, E> {
-        T::exactly(number).ok_or_else(|| self.mismatch(number))
-    }
-}
-
-impl<'de, T: Integer> Visitor<'de> for IntegerVisitor<'_, T> {
-    type Value = T;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an integer")
-    }
-
-    refuse!(null bool text array object);
-
-    fn visit_i64<E: de::Error>(self, value: i64) -> Result<T, E> {
-        self.number(Number::Signed(value))
-    }
-
-    fn visit_u64<E: de::Error>(self, value: u64) -> Result<T, E> {
-        self.number(Number::Unsigned(value))
-    }
-
-    fn visit_f64<E: de::Error>(self, value: f64) -> Result<T, E> {
-        self.number(Number::Float(value))
-    }
+/// Whether a JSON text is a number.
+fn is_number(text: &str) -> bool {
+    text.starts_with(|first: char| first == '-' || first.is_ascii_digit())
 }
 
 macro_rules! integers {
-    ($($t:ty)*) => { $(
-        impl Integer for $t {
-            fn exactly(number: Number) -> Option<Self> {
-                match number {
-                    Number::Signed(value) => value.try_into().ok(),
-                    Number::Unsigned(value) => value.try_into().ok(),
-                    Number::Float(value) if value.fract() == 0.0 && value.abs() < EXACT => {
-                        (value as i64).try_into().ok()
-                    }
-                    Number::Float(_) => None,
-                }
-            }
-        }
-
+    ($($t:ident)*) => { $(
         impl Numeric for $t {
+            /// Parses the number's own text: the reader rounds what is not an integer of 64 bits.
             fn read<'de, D: Deserializer<'de>>(
                 json: D,
                 at: Place<'_>,
                 ty: &Ty,
             ) -> Result<Self, D::Error> {
-                json.deserialize_any(IntegerVisitor { at, ty, integer: PhantomData })
+                let text = <&RawValue>::deserialize(json)?.get();
+                if let Ok(value) = text.parse::<$t>() {
+                    return Ok(value);
+                }
+                let value = match text.contains(['.', 'e', 'E']) && is_number(text) {
+                    true => integral(text).and_then(|value| value.try_into().ok()),
+                    false => (text == "-0").then_some(0),
+                };
+                value.ok_or_else(|| at.mismatch(ty, Found(text)))
             }
         }
     )* };
@@ -128,14 +72,14 @@ macro_rules! floats {
                     "\"-Infinity\"" => return Ok($t::NEG_INFINITY),
                     _ => {}
                 }
-                if !text.starts_with(|first: char| first == '-' || first.is_ascii_digit()) {
-                    return Err(at.mismatch(ty, Raw(text)));
+                if !is_number(text) {
+                    return Err(at.mismatch(ty, Found(text)));
                 }
                 match text.parse::<$t>() {
                     Ok(value) if value.is_finite() => Ok(value),
                     _ => Err(at.fail(format_args!(
                         "{} is beyond the range of {}",
-                        Raw(text),
+                        Found(text),
                         stringify!($t)
                     ))),
                 }
@@ -172,9 +116,9 @@ impl<'de, T: Numeric> DeserializeSeed<'de> for Element<'_, T> {
 }
 
 /// Says what kind of value a JSON text is.
-pub(super) struct Raw<'t>(pub(super) &'t str);
+pub(super) struct Found<'t>(pub(super) &'t str);
 
-impl fmt::Display for Raw<'_> {
+impl fmt::Display for Found<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.as_bytes().first() {
             Some(b'[') => f.write_str("an array"),

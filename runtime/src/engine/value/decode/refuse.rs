@@ -15,15 +15,15 @@ macro_rules! refuse {
     };
     (@numbers) => {
         fn visit_i64<E: de::Error>(self, value: i64) -> Result<Self::Value, E> {
-            Err(self.mismatch($crate::engine::value::number::Number::Signed(value)))
+            Err(self.mismatch(format_args!("number {value:?}")))
         }
 
         fn visit_u64<E: de::Error>(self, value: u64) -> Result<Self::Value, E> {
-            Err(self.mismatch($crate::engine::value::number::Number::Unsigned(value)))
+            Err(self.mismatch(format_args!("number {value:?}")))
         }
 
         fn visit_f64<E: de::Error>(self, value: f64) -> Result<Self::Value, E> {
-            Err(self.mismatch($crate::engine::value::number::Number::Float(value)))
+            Err(self.mismatch(format_args!("number {value:?}")))
         }
     };
     (@text) => {
