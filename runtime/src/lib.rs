@@ -18,3 +18,4 @@ pub mod mode;
 pub mod pool;
 pub mod sys;
 pub mod text;
+mod threads;

@@ -1,10 +1,27 @@
 //! How a pool gets workers: the one thing in which processes and threads differ.
 
 use std::io;
+use std::os::fd::BorrowedFd;
 use std::process::ExitStatus;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::link::WorkerEnd;
 use crate::ids::{Generation, SlotId};
+
+/// The only argument of a program that is started to be one of a pool's processes.
+pub const ROLE_ARGUMENT: &str = "--wasmpool-process";
+
+static SERVES: AtomicBool = AtomicBool::new(false);
+
+/// Says that this program, started with [`ROLE_ARGUMENT`], serves as one of a pool's processes.
+pub fn this_program_serves() {
+    SERVES.store(true, Ordering::Relaxed);
+}
+
+/// Whether this program can be started to be one of a pool's processes.
+pub fn serves() -> bool {
+    SERVES.load(Ordering::Relaxed)
+}
 
 /// Starts workers and hears of their end.
 pub trait Launch: Send {
@@ -20,6 +37,11 @@ pub trait Launch: Send {
 
     /// Takes what was heard of workers. An error means that no worker can be started any more.
     fn heard(&mut self, into: &mut Vec<Heard>) -> io::Result<()>;
+
+    /// What to wait for, for [`Launch::heard`] to have something.
+    fn news(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
 
     /// Whether the end of every worker is told by [`Launch::heard`].
     fn tells_ends(&self) -> bool;

@@ -27,7 +27,11 @@ impl Pace {
             ChunkSize::Auto => None,
             ChunkSize::Items(n) => Some(n.clamp(1, crate::ipc::frame::MAX_CHUNK as u32)),
         };
-        Pace { fixed, chunk: 1, nanos_per_item: None }
+        Pace {
+            fixed,
+            chunk: 1,
+            nanos_per_item: None,
+        }
     }
 
     /// A chunk of `items` took `nanos`.
@@ -41,7 +45,9 @@ impl Pace {
         };
         self.nanos_per_item = Some(mean);
         let wanted = u32::try_from(TARGET / mean.max(1)).unwrap_or(MOST);
-        self.chunk = wanted.clamp((self.chunk / 2).max(1), self.chunk.saturating_mul(2)).min(MOST);
+        self.chunk = wanted
+            .clamp((self.chunk / 2).max(1), self.chunk.saturating_mul(2))
+            .min(MOST);
     }
 
     /// Items to send together now.
@@ -58,7 +64,10 @@ impl Pace {
         if chunk >= LONG {
             return 1;
         }
-        u32::try_from(TARGET / chunk).unwrap_or(DEEPEST).saturating_add(1).clamp(2, DEEPEST)
+        u32::try_from(TARGET / chunk)
+            .unwrap_or(DEEPEST)
+            .saturating_add(1)
+            .clamp(2, DEEPEST)
     }
 }
 

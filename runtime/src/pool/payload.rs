@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create, sendfile};
 
@@ -34,13 +34,6 @@ impl Stored {
             Stored::Sealed(_, size) => usize::try_from(*size).unwrap_or(usize::MAX),
         }
     }
-
-    pub(super) fn as_fd(&self) -> Option<BorrowedFd<'_>> {
-        match self {
-            Stored::Inline(_) => None,
-            Stored::Sealed(fd, _) => Some(fd.as_fd()),
-        }
-    }
 }
 
 impl Payload {
@@ -53,16 +46,21 @@ impl Payload {
             }),
             Payload::File(mut file) => {
                 if !file.metadata()?.is_file() {
-                    return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+                    return Err(io::Error::new(
+                        io::ErrorKind::InvalidInput,
+                        "not a regular file",
+                    ));
                 }
                 let mut start = Vec::new();
-                file.by_ref().take(MAX_INLINE as u64 - 3).read_to_end(&mut start)?;
+                Read::by_ref(&mut file)
+                    .take(MAX_INLINE as u64 - 3)
+                    .read_to_end(&mut start)?;
                 if start.len() <= MAX_INLINE - 4 {
                     return Ok(Stored::Inline(start));
                 }
                 seal(|out| {
                     out.write_all(&start)?;
-                    while sendfile(out, &file, None, 1 << 30)? > 0 {}
+                    while sendfile(&*out, &file, None, 1 << 30)? > 0 {}
                     Ok(())
                 })
             }
@@ -71,7 +69,10 @@ impl Payload {
 }
 
 fn seal(write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<Stored> {
-    let mut file = File::from(memfd_create("wasmpool-item", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?);
+    let mut file = File::from(memfd_create(
+        "wasmpool-item",
+        MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING,
+    )?);
     file.write_all(&[0; 4])?;
     write(&mut file)?;
     let size = file.metadata()?.len();
@@ -79,7 +80,10 @@ fn seal(write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<Stored> {
         .map_err(|_| io::Error::new(io::ErrorKind::FileTooLarge, "an item has 4 GiB or more"))?;
     file.seek(SeekFrom::Start(0))?;
     file.write_all(&len.to_le_bytes())?;
-    fcntl_add_seals(&file, SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE)?;
+    fcntl_add_seals(
+        &file,
+        SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE,
+    )?;
     Ok(Stored::Sealed(file.into(), size))
 }
 

@@ -44,7 +44,12 @@ pub enum State {
     /// It takes items.
     Serving { since: u64 },
     /// It was killed, or ended; what is left of it is still to be heard.
-    Ending { since: u64, cause: Cause, culprit: Option<Seq>, closed: bool },
+    Ending {
+        since: u64,
+        cause: Cause,
+        culprit: Option<Seq>,
+        closed: bool,
+    },
 }
 
 /// What an ended worker leaves.
@@ -121,7 +126,11 @@ impl Slot {
     /// A worker is about to be started.
     pub fn start(&mut self, now: u64) -> Generation {
         self.generation = self.generation.wrapping_add(1);
-        *self = Slot { generation: self.generation, state: State::Starting { since: now }, ..Slot::new() };
+        *self = Slot {
+            generation: self.generation,
+            state: State::Starting { since: now },
+            ..Slot::new()
+        };
         Generation(self.generation)
     }
 
@@ -199,9 +208,16 @@ impl Slot {
         self.item(last).map(|_| last)
     }
 
+    /// Whether one of these is given to it and not finished.
+    pub fn has(&self, which: impl Fn(Assigned) -> bool) -> bool {
+        self.given.iter().flatten().any(|item| which(*item))
+    }
+
     /// Whether the item it runs, as last seen, is one of these.
     pub fn runs(&self, which: impl Fn(Assigned) -> bool) -> bool {
-        self.running().and_then(|seq| self.item(seq)).is_some_and(which)
+        self.running()
+            .and_then(|seq| self.item(seq))
+            .is_some_and(which)
     }
 
     /// Takes back all items that it has not started; `before` is the claim before they were taken from it. The
@@ -232,7 +248,12 @@ impl Slot {
                 Cause::Retired | Cause::NotReady(_) => None,
                 _ => culprit.or_else(|| self.blamed()),
             };
-            self.state = State::Ending { since: now, cause, culprit, closed: false };
+            self.state = State::Ending {
+                since: now,
+                cause,
+                culprit,
+                closed: false,
+            };
         }
     }
 
@@ -265,7 +286,12 @@ impl Slot {
         if self.end().since(claimed.next).is_some() && claimed.next.since(self.next).is_some() {
             self.next = claimed.next;
         }
-        let mut left = Leftover { cause, culprit: None, started: Vec::new(), unstarted: Vec::new() };
+        let mut left = Leftover {
+            cause,
+            culprit: None,
+            started: Vec::new(),
+            unstarted: Vec::new(),
+        };
         for (i, item) in self.given.iter().enumerate() {
             let Some(item) = *item else { continue };
             let seq = self.first.plus(i as u32);
@@ -277,7 +303,11 @@ impl Slot {
                 left.unstarted.push(item);
             }
         }
-        *self = Slot { generation: self.generation, state: State::Empty { not_before }, ..Slot::new() };
+        *self = Slot {
+            generation: self.generation,
+            state: State::Empty { not_before },
+            ..Slot::new()
+        };
         Some(left)
     }
 }
@@ -289,11 +319,17 @@ mod tests {
     use super::*;
 
     fn item(index: u64) -> Assigned {
-        Assigned { job: JobId(1), index }
+        Assigned {
+            job: JobId(1),
+            index,
+        }
     }
 
     fn claimed(next: u32, limit: u32) -> Claimed {
-        Claimed { next: Seq(next), limit: Seq(limit) }
+        Claimed {
+            next: Seq(next),
+            limit: Seq(limit),
+        }
     }
 
     fn serving(items: u64) -> Slot {
@@ -350,7 +386,10 @@ mod tests {
     fn a_worker_that_dies_before_any_item_blames_the_first() {
         let mut slot = serving(2);
         slot.closed(20);
-        assert_eq!(slot.clear(claimed(0, 2), 30).unwrap().culprit, Some(item(0)));
+        assert_eq!(
+            slot.clear(claimed(0, 2), 30).unwrap().culprit,
+            Some(item(0))
+        );
     }
 
     #[test]
@@ -360,11 +399,19 @@ mod tests {
         slot.progress(claimed(1, 4), 12, 20);
         assert_eq!(slot.running_since(), Some(12));
         slot.progress(claimed(1, 4), 19, 21);
-        assert_eq!(slot.running_since(), Some(12), "the same item cannot start twice");
+        assert_eq!(
+            slot.running_since(),
+            Some(12),
+            "the same item cannot start twice"
+        );
         slot.progress(claimed(2, 4), 999, 30);
         assert_eq!(slot.running_since(), Some(30), "nor in the future");
         slot.progress(claimed(99, 4), 30, 40);
-        assert_eq!(slot.running_since(), Some(30), "nor be one that was not given");
+        assert_eq!(
+            slot.running_since(),
+            Some(30),
+            "nor be one that was not given"
+        );
         slot.progress(claimed(3, 4), 1, 50);
         assert_eq!(slot.running_since(), Some(30), "nor in the past");
     }
@@ -374,7 +421,11 @@ mod tests {
         let mut slot = serving(4);
         assert_eq!(slot.take_back(claimed(1, 4)), [item(1), item(2), item(3)]);
         assert_eq!(slot.unfinished(), 1);
-        assert_eq!(slot.finish(Seq(2), 20), None, "a result for what was taken back is a lie");
+        assert_eq!(
+            slot.finish(Seq(2), 20),
+            None,
+            "a result for what was taken back is a lie"
+        );
         assert_eq!(slot.assign(item(9), 21), Seq(4));
         assert_eq!(slot.finish(Seq(0), 22), Some(item(0)));
         assert_eq!(slot.finish(Seq(4), 22), Some(item(9)));

@@ -1,0 +1,426 @@
+//! Opening and closing a pool.
+
+use std::path::Path;
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::core::{Broken, Core, Shape};
+use super::error::Error;
+use super::options::{JobOptions, LogRecord, Stats};
+use super::processes::{self, Code, ForkServer};
+use super::stream::{Feeder, Results, thread_waker};
+use super::supervisor::Shared;
+use crate::cache::{Cache, CacheKey, CodeSource};
+use crate::engine::config::fingerprint;
+use crate::ipc::frame::Target;
+use crate::ipc::launch::Launch;
+use crate::ipc::lookup::find_function;
+use crate::ipc::manifest::{Manifest, Refusal};
+use crate::ipc::wire::TaskInfo;
+use crate::limits::Limits;
+use crate::mode::{CodeMode, Isolation};
+use crate::sys::poll::{Poller, Waker};
+
+type OnWarning = Box<dyn Fn(&str) + Send + Sync>;
+
+/// What a pool is opened with.
+#[derive(Default)]
+pub struct PoolBuilder {
+    workers: Option<u32>,
+    limits: Limits,
+    isolation: Isolation,
+    max_items_per_worker: Option<u32>,
+    no_cache: bool,
+    on_log: Option<Box<dyn Fn(&LogRecord<'_>) + Send + Sync>>,
+    on_warning: Option<OnWarning>,
+}
+
+/// Workers of a pool at most: what descriptors and memory of an ordinary machine allow.
+const MOST_WORKERS: u32 = 1024;
+
+impl PoolBuilder {
+    /// How many workers run items at the same time, 1 to 1024. Default: the processors that this process may use, with
+    /// its control group's quota counted in.
+    pub fn workers(mut self, n: u32) -> Self {
+        self.workers = Some(n.clamp(1, MOST_WORKERS));
+        self
+    }
+
+    /// What an item may use. Default [`Limits::default`].
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// How far items are kept apart. Default [`Isolation::Shared`].
+    pub fn isolation(mut self, isolation: Isolation) -> Self {
+        self.isolation = isolation;
+        self
+    }
+
+    /// A worker is replaced after so many items, at least 1. Default: never.
+    pub fn max_items_per_worker(mut self, n: u32) -> Self {
+        self.max_items_per_worker = Some(n.max(1));
+        self
+    }
+
+    /// Whether compiled components are kept in the user's cache folder. Default true.
+    pub fn cache(mut self, on: bool) -> Self {
+        self.no_cache = !on;
+        self
+    }
+
+    /// Called with every message of guests, in order for each item, on some thread of the pool or of its user. It must
+    /// not panic.
+    pub fn on_log(mut self, f: impl Fn(&LogRecord<'_>) + Send + Sync + 'static) -> Self {
+        self.on_log = Some(Box::new(f));
+        self
+    }
+
+    /// Called with warnings of the pool itself while it is opened. Default: they are dropped.
+    pub fn on_warning(mut self, f: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.on_warning = Some(Box::new(f));
+        self
+    }
+
+    /// Opens a pool of the module in a file.
+    ///
+    /// # Errors
+    /// If the file cannot be read or is larger than `limits.module_bytes`, and those of [`PoolBuilder::open_bytes`].
+    pub fn open(self, path: impl AsRef<Path>) -> Result<Pool, Error> {
+        let module = read_module(path.as_ref(), &self.limits)?;
+        self.open_bytes(&module)
+    }
+
+    /// Opens a pool of a module: a component, a core module with component metadata, or the text of either.
+    ///
+    /// Compiles it, unless it is in the cache, and starts the workers; does not wait until they are ready.
+    ///
+    /// # Errors
+    /// If the module cannot be used, or processes cannot be started.
+    pub fn open_bytes(self, module: &[u8]) -> Result<Pool, Error> {
+        let workers = match self.workers {
+            Some(n) => n as usize,
+            None => std::thread::available_parallelism().map_or(1, usize::from),
+        };
+        let slots = match self.isolation {
+            // A spare for each, so that the next item does not wait for a process.
+            Isolation::Process => workers * 2,
+            Isolation::Thread | Isolation::Shared | Isolation::Instance => workers,
+        };
+        let max_items_per_worker = match self.isolation {
+            Isolation::Process => Some(1),
+            _ => self.max_items_per_worker.map(u64::from),
+        };
+        let mode = CodeMode::with_epochs(self.isolation == Isolation::Thread);
+        let (code, from_cache) = self.compile(module, &mode)?;
+        code.manifest.fits(&self.limits)?;
+        if let Some((name, reason)) = code.manifest.missing_imports().next() {
+            return Err(Error::MissingImport {
+                name: name.into(),
+                reason: reason.into(),
+            });
+        }
+        let shape = Shape {
+            limits: self.limits,
+            workers,
+            slots,
+            max_items_per_worker,
+            has_tasks: code.manifest.tasks.is_some(),
+        };
+        start(code, mode, self.isolation, shape, self.on_log, from_cache)
+    }
+
+    fn compile(&self, module: &[u8], mode: &CodeMode) -> Result<(Code, bool), Error> {
+        let warn = |text: String| {
+            if let Some(on_warning) = &self.on_warning {
+                on_warning(&text);
+            }
+        };
+        if self.no_cache {
+            return Ok((processes::compile(module, mode, &self.limits)?, false));
+        }
+        let cache = match Cache::open_default() {
+            Ok(cache) => cache,
+            Err(warning) => {
+                warn(format!("compiled modules are not cached: {warning}"));
+                return Ok((processes::compile(module, mode, &self.limits)?, false));
+            }
+        };
+        let print = fingerprint(mode).map_err(|e| Error::Pool {
+            doing: "the engine cannot be set up".into(),
+            source: std::io::Error::other(e),
+        })?;
+        let key = CacheKey::new(&print, module);
+        if let Some(entry) = cache.get(&key) {
+            return Ok((
+                Code {
+                    file: entry.file.into(),
+                    bytes: entry.code_len,
+                    manifest: entry.manifest,
+                },
+                true,
+            ));
+        }
+        let code = processes::compile(module, mode, &self.limits)?;
+        use std::os::fd::AsFd;
+        if let Err(e) = cache.put(
+            &key,
+            CodeSource::File(code.file.as_fd()),
+            code.bytes,
+            &code.manifest,
+        ) {
+            warn(format!("the compiled module was not cached: {e}"));
+        }
+        Ok((code, false))
+    }
+}
+
+fn read_module(path: &Path, limits: &Limits) -> Result<Vec<u8>, Error> {
+    use std::io::Read;
+    let failed = |source| Error::Read {
+        path: path.display().to_string(),
+        source,
+    };
+    let mut module = Vec::new();
+    let file = std::fs::File::open(path).map_err(failed)?;
+    file.take(limits.module_bytes.saturating_add(1))
+        .read_to_end(&mut module)
+        .map_err(failed)?;
+    if module.len() as u64 > limits.module_bytes {
+        return Err(Error::Module(Refusal {
+            message: format!(
+                "{} has more than the limit of {} bytes",
+                path.display(),
+                limits.module_bytes
+            ),
+            hint: Some("raise the limit, or strip the module".into()),
+        }));
+    }
+    Ok(module)
+}
+
+/// Describes a module without running any of it: a process of its own reads and compiles it.
+///
+/// # Errors
+/// If the module cannot be used, or the process cannot be started.
+pub fn inspect(module: &[u8], limits: &Limits) -> Result<Manifest, Error> {
+    Ok(processes::compile(module, &CodeMode::default(), limits)?.manifest)
+}
+
+fn start(
+    code: Code,
+    mode: CodeMode,
+    isolation: Isolation,
+    shape: Shape,
+    on_log: Option<Box<dyn Fn(&LogRecord<'_>) + Send + Sync>>,
+    from_cache: bool,
+) -> Result<Pool, Error> {
+    let (tell, told) = mpsc::channel();
+    let manifest = code.manifest.clone();
+    // The fork server ends with the thread that started it: with this one, the pool's own.
+    let thread = std::thread::Builder::new()
+        .name("wasmpool".into())
+        .spawn(move || {
+            let shared = match launch(&code, mode, isolation, shape, on_log) {
+                Ok(shared) => Arc::new(shared),
+                Err(e) => {
+                    let _ = tell.send(Err(e));
+                    return;
+                }
+            };
+            drop(code);
+            shared.core().stats.from_cache = from_cache;
+            if tell.send(Ok(shared.clone())).is_ok() {
+                shared.supervise();
+            }
+        });
+    let thread = thread.map_err(Error::pool("the pool's thread cannot be started"))?;
+    match told.recv() {
+        Ok(Ok(shared)) => Ok(Pool {
+            shared,
+            manifest,
+            thread: Some(thread),
+        }),
+        Ok(Err(e)) => Err(e),
+        Err(_) => Err(Error::pool("the pool's thread has ended")(
+            std::io::Error::other("it panicked"),
+        )),
+    }
+}
+
+fn launch(
+    code: &Code,
+    mode: CodeMode,
+    isolation: Isolation,
+    shape: Shape,
+    on_log: Option<Box<dyn Fn(&LogRecord<'_>) + Send + Sync>>,
+) -> Result<Shared, Error> {
+    let launcher: Box<dyn Launch> = match isolation {
+        Isolation::Thread => {
+            crate::threads::launcher(&code.file, code.bytes, mode, &shape.limits, shape.slots)?
+        }
+        Isolation::Shared | Isolation::Instance | Isolation::Process => {
+            Box::new(ForkServer::start(code, mode, &shape.limits, isolation)?)
+        }
+    };
+    let failed = || Error::pool("the pool cannot wait for its workers");
+    let poller = Arc::new(Poller::new().map_err(failed())?);
+    let waker = Arc::new(Waker::new(&poller, super::core::WAKE).map_err(failed())?);
+    let core = Core::new(shape, launcher, poller.clone(), waker.clone()).map_err(failed())?;
+    Ok(Shared::new(core, poller, waker, on_log))
+}
+
+/// A pool of workers, all running one component.
+///
+/// Dropping it is [`Pool::terminate`] and [`Pool::join`].
+pub struct Pool {
+    pub(super) shared: Arc<Shared>,
+    manifest: Manifest,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl std::fmt::Debug for Pool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pool")
+            .field("workers", &self.shared.core().workers())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Pool {
+    /// What a pool is opened with.
+    pub fn builder() -> PoolBuilder {
+        PoolBuilder::default()
+    }
+
+    /// What the component is.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// The tasks that the guest lists; none of a component without the guest SDK. Waits for the first worker.
+    ///
+    /// # Errors
+    /// If no worker gets ready.
+    pub fn tasks(&self) -> Result<Vec<TaskInfo>, Error> {
+        loop {
+            let mut core = self.shared.core();
+            if !core.has_tasks() {
+                return Ok(Vec::new());
+            }
+            if let Some(tasks) = &core.tasks {
+                return Ok(tasks.clone());
+            }
+            if let Some(broken) = &core.broken {
+                return Err(broken.error());
+            }
+            core.watchers.push(thread_waker());
+            drop(core);
+            std::thread::park();
+        }
+    }
+
+    /// What a function's name means: a task of the guest's own list, or an export. `-` and `_` are the same.
+    pub(super) fn resolve(&self, function: &str) -> Result<Target, Error> {
+        let same = |a: &str, b: &str| a.replace('_', "-") == b.replace('_', "-");
+        let tasks = self.tasks()?;
+        if let Some(i) = tasks.iter().position(|t| same(&t.name, function)) {
+            return Ok(Target::Task(i as u32));
+        }
+        match find_function(&self.manifest, function) {
+            Ok(found) => Ok(Target::Export(found.name.clone())),
+            Err(_) if self.shared.core().has_tasks() && self.manifest.functions.is_empty() => {
+                let names: Vec<String> = tasks.into_iter().map(|t| t.name).collect();
+                let near = |name: &&String| strsim::damerau_levenshtein(name, function);
+                let nearest = names
+                    .iter()
+                    .min_by_key(near)
+                    .filter(|n| near(n) <= 1 + function.len() / 4)
+                    .cloned();
+                Err(Error::Task {
+                    wanted: crate::text::printable(function, 200),
+                    tasks: names,
+                    nearest,
+                })
+            }
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    /// A job whose items go in at one end and whose outcomes come out at the other, each end on any thread. Bytes in,
+    /// bytes out: see [`JobOptions`] for their encodings.
+    ///
+    /// # Errors
+    /// If there is no such function, the pool is closed, or no worker gets ready.
+    pub fn stream(&self, function: &str, options: JobOptions) -> Result<(Feeder, Results), Error> {
+        let target = self.resolve(function)?;
+        self.stream_target(target, options)
+    }
+
+    pub(super) fn stream_target(
+        &self,
+        target: Target,
+        options: JobOptions,
+    ) -> Result<(Feeder, Results), Error> {
+        let id = self.shared.core().add_job(target, options)?;
+        Ok((
+            Feeder::new(self.shared.clone(), id),
+            Results::new(self.shared.clone(), id),
+        ))
+    }
+
+    /// Counts since the pool was opened.
+    pub fn stats(&self) -> Stats {
+        self.shared.core().counts()
+    }
+
+    /// Takes no more jobs. Those under way go on.
+    pub fn close(&self) {
+        self.shared.core().closed = true;
+    }
+
+    /// Ends all jobs and kills all workers. Items without a result fail as `cancelled`; iterators end with
+    /// [`Error::Closed`].
+    pub fn terminate(&self) {
+        self.shared.core().give_up(Broken::Closed);
+        self.shared.wake();
+    }
+
+    /// Waits until the pool is closed and its jobs are over, then ends the workers. False if `timeout` passes before:
+    /// call [`Pool::terminate`], or wait again.
+    pub fn join(&mut self, timeout: Option<Duration>) -> bool {
+        let start = Instant::now();
+        loop {
+            {
+                let mut core = self.shared.core();
+                if core.broken.is_some() {
+                    break;
+                }
+                if core.closed && core.jobs.is_empty() {
+                    core.give_up(Broken::Closed);
+                    break;
+                }
+                core.watchers.push(thread_waker());
+            }
+            match timeout.map(|t| t.saturating_sub(start.elapsed())) {
+                None => std::thread::park(),
+                Some(left) if left.is_zero() => return false,
+                Some(left) => std::thread::park_timeout(left),
+            }
+        }
+        self.shared.wake();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+        true
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.terminate();
+        self.join(None);
+    }
+}

@@ -1,0 +1,435 @@
+//! A job's items: waiting, under way, done, handed out. Pure bookkeeping; knows no worker.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::task::Waker;
+
+use super::options::{Bytes, JobOptions, OnError, Outcome};
+use super::pace::Pace;
+use super::payload::Stored;
+use crate::failure::{Failure, FailureKind};
+use crate::limits::Limits;
+
+/// Items that a job holds at most: waiting, under way, or done and not handed out.
+const MOST_ITEMS: usize = 1 << 16;
+/// Bytes of items and results that a job holds, beyond which it takes no more items.
+const MOST_BYTES: usize = 64 << 20;
+
+#[derive(Debug)]
+enum Progress {
+    Waiting,
+    UnderWay,
+    Done(Result<Bytes, Failure>),
+    HandedOut,
+}
+
+#[derive(Debug)]
+struct Item {
+    payload: Option<Stored>,
+    progress: Progress,
+    emitted: Vec<Bytes>,
+    /// Bytes of results so far.
+    result_bytes: u64,
+    /// Bytes of log messages so far.
+    log_bytes: u64,
+    starts: u32,
+    losses: u32,
+    nanos: u64,
+}
+
+/// What a worker's word about an item comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Accepted {
+    /// It is taken.
+    Yes,
+    /// The item's bound, in bytes, is passed.
+    TooMuch(u64),
+}
+
+/// A job.
+#[derive(Debug)]
+pub(super) struct Job {
+    /// The number by which workers know the function.
+    pub function: u16,
+    /// How it is run.
+    pub options: JobOptions,
+    /// How many items to send together.
+    pub pace: Pace,
+    items: VecDeque<Item>,
+    /// The index of the first of `items`.
+    base: u64,
+    /// Items to be sent, in order; those to be sent again come first.
+    waiting: VecDeque<u64>,
+    /// Items done and not handed out, as they were done.
+    done: VecDeque<u64>,
+    held_bytes: usize,
+    input_ended: bool,
+    /// Items from here on are not wanted.
+    limit: u64,
+    /// Who waits for results, and who for room.
+    reader: Option<Waker>,
+    writer: Option<Waker>,
+    /// Failures by kind, and successes.
+    pub failed: BTreeMap<&'static str, (FailureKind, u64)>,
+    pub succeeded: u64,
+    pub run_again: u64,
+}
+
+impl Job {
+    pub fn new(function: u16, options: JobOptions) -> Job {
+        Job {
+            function,
+            pace: Pace::new(options.chunk_size),
+            options,
+            items: VecDeque::new(),
+            base: 0,
+            waiting: VecDeque::new(),
+            done: VecDeque::new(),
+            held_bytes: 0,
+            input_ended: false,
+            limit: u64::MAX,
+            reader: None,
+            writer: None,
+            failed: BTreeMap::new(),
+            succeeded: 0,
+            run_again: 0,
+        }
+    }
+
+    fn item(&mut self, index: u64) -> Option<&mut Item> {
+        let at = usize::try_from(index.checked_sub(self.base)?).ok()?;
+        self.items.get_mut(at)
+    }
+
+    /// Whether another item is taken now. Looks ahead as far as keeps `workers` busy, and no further.
+    pub fn has_room(&self, workers: usize) -> bool {
+        let ahead = workers * 2 * (self.pace.chunk() * self.pace.depth()) as usize + 16;
+        self.waiting.len() < ahead
+            && self.items.len() < MOST_ITEMS
+            && (self.held_bytes < MOST_BYTES || self.items.len() < 2 * workers)
+    }
+
+    /// Whether the job wants more items at all.
+    pub fn is_open(&self) -> bool {
+        !self.input_ended && self.base + (self.items.len() as u64) < self.limit
+    }
+
+    /// Takes an item.
+    pub fn push(&mut self, payload: Stored) {
+        let index = self.add(Some(payload), Progress::Waiting);
+        self.waiting.push_back(index);
+    }
+
+    /// Takes an item that has failed already.
+    pub fn push_failed(&mut self, failure: Failure) {
+        let index = self.add(None, Progress::Waiting);
+        self.fail(index, failure);
+    }
+
+    fn add(&mut self, payload: Option<Stored>, progress: Progress) -> u64 {
+        self.held_bytes += payload.as_ref().map_or(0, Stored::held);
+        self.items.push_back(Item {
+            payload,
+            progress,
+            emitted: Vec::new(),
+            result_bytes: 0,
+            log_bytes: 0,
+            starts: 0,
+            losses: 0,
+            nanos: 0,
+        });
+        self.base + self.items.len() as u64 - 1
+    }
+
+    /// There are no more items.
+    pub fn end_input(&mut self) {
+        self.input_ended = true;
+        self.wake_reader();
+    }
+
+    /// How many items wait to be sent.
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// The next item to be sent, with its payload and which attempt it is. It still waits.
+    pub fn peek(&self) -> Option<(u64, &Stored, u32)> {
+        let index = *self.waiting.front()?;
+        let item = self.items.get(usize::try_from(index - self.base).ok()?)?;
+        Some((index, item.payload.as_ref()?, item.starts + 1))
+    }
+
+    /// The item that was peeked is under way.
+    pub fn sent(&mut self) {
+        if let Some(index) = self.waiting.pop_front()
+            && let Some(item) = self.item(index)
+        {
+            item.progress = Progress::UnderWay;
+        }
+        self.wake_writer();
+    }
+
+    /// A worker emitted a value.
+    pub fn emit(&mut self, index: u64, value: Bytes, limits: &Limits) -> Accepted {
+        let len = value.len();
+        let Some(item) = self.item(index) else {
+            return Accepted::Yes;
+        };
+        item.result_bytes += len as u64;
+        if item.result_bytes > limits.result_bytes {
+            return Accepted::TooMuch(limits.result_bytes);
+        }
+        item.emitted.push(value);
+        self.held_bytes += len;
+        Accepted::Yes
+    }
+
+    /// A worker logged so many bytes.
+    pub fn log(&mut self, index: u64, bytes: usize, limits: &Limits) -> Accepted {
+        let Some(item) = self.item(index) else {
+            return Accepted::Yes;
+        };
+        item.log_bytes += bytes as u64;
+        match item.log_bytes > limits.log_bytes {
+            true => Accepted::TooMuch(limits.log_bytes),
+            false => Accepted::Yes,
+        }
+    }
+
+    /// A worker gave a result, within the bound or not.
+    pub fn fits(&mut self, index: u64, len: usize, limits: &Limits) -> Accepted {
+        let Some(item) = self.item(index) else {
+            return Accepted::Yes;
+        };
+        match item.result_bytes + len as u64 > limits.result_bytes {
+            true => Accepted::TooMuch(limits.result_bytes),
+            false => Accepted::Yes,
+        }
+    }
+
+    /// An item is done.
+    pub fn succeed(&mut self, index: u64, value: Bytes, nanos: u64) {
+        let len = value.len();
+        if let Some(item) = self.item(index) {
+            item.nanos = nanos;
+            item.starts += 1;
+            self.held_bytes += len;
+            self.succeeded += 1;
+            self.finish(index, Ok(value));
+        }
+    }
+
+    /// An item failed, by its own run.
+    pub fn fail_run(
+        &mut self,
+        index: u64,
+        kind: FailureKind,
+        message: String,
+        backtrace: Vec<String>,
+    ) {
+        if let Some(item) = self.item(index) {
+            item.starts += 1;
+            let attempts = item.starts;
+            self.fail(
+                index,
+                Failure {
+                    kind,
+                    message,
+                    backtrace,
+                    attempts,
+                },
+            );
+        }
+    }
+
+    fn fail(&mut self, index: u64, failure: Failure) {
+        let kind = failure.kind;
+        self.failed.entry(kind.name()).or_insert((kind, 0)).1 += 1;
+        let stop = self.options.on_error == OnError::Stop && kind != FailureKind::Cancelled;
+        self.finish(index, Err(failure));
+        if stop {
+            self.stop_at(if self.options.ordered {
+                index + 1
+            } else {
+                self.base.max(index)
+            });
+        }
+    }
+
+    fn finish(&mut self, index: u64, result: Result<Bytes, Failure>) {
+        let Some(item) = self.item(index) else { return };
+        if matches!(item.progress, Progress::Done(_) | Progress::HandedOut) {
+            return;
+        }
+        item.progress = Progress::Done(result);
+        let payload = item.payload.take().map_or(0, |p| p.held());
+        self.held_bytes = self.held_bytes.saturating_sub(payload);
+        self.done.push_back(index);
+        if !self.options.ordered || index == self.base {
+            self.wake_reader();
+        }
+    }
+
+    /// An item's worker was lost while it ran. True if it is run again; else it has failed.
+    pub fn lose(&mut self, index: u64, message: &str) -> bool {
+        let retries = self.options.retries;
+        let Some(item) = self.item(index) else {
+            return false;
+        };
+        item.losses += 1;
+        if item.losses > retries {
+            self.fail_run(
+                index,
+                FailureKind::WorkerLost,
+                message.to_owned(),
+                Vec::new(),
+            );
+            return false;
+        }
+        true
+    }
+
+    /// Items are to be sent again, before all others: those that were started count it as an attempt.
+    pub fn again(&mut self, started: &[u64], unstarted: &[u64]) {
+        let mut back: Vec<u64> = Vec::with_capacity(started.len() + unstarted.len());
+        for (indices, starts) in [(started, 1), (unstarted, 0)] {
+            for &index in indices {
+                let limit = self.limit;
+                let Some(item) = self.item(index) else {
+                    continue;
+                };
+                item.starts += starts;
+                // What an interrupted run left is not a result.
+                let emitted: usize = item.emitted.drain(..).map(|b| b.len()).sum();
+                (item.result_bytes, item.log_bytes) = (0, 0);
+                let wanted = index < limit && matches!(item.progress, Progress::UnderWay);
+                if wanted {
+                    item.progress = Progress::Waiting;
+                    back.push(index);
+                }
+                self.held_bytes = self.held_bytes.saturating_sub(emitted);
+                if !wanted {
+                    self.cancel_item(index);
+                }
+            }
+        }
+        self.run_again += started.len() as u64;
+        back.sort_unstable();
+        back.into_iter()
+            .rev()
+            .for_each(|index| self.waiting.push_front(index));
+    }
+
+    /// Items from `index` on are not wanted any more. Those that are under way are for the caller to end.
+    pub fn stop_at(&mut self, index: u64) {
+        if index >= self.limit {
+            return;
+        }
+        self.limit = index;
+        let drop: Vec<u64> = self
+            .waiting
+            .iter()
+            .copied()
+            .filter(|i| *i >= index)
+            .collect();
+        self.waiting.retain(|i| *i < index);
+        drop.into_iter().for_each(|i| self.cancel_item(i));
+        self.wake_reader();
+        self.wake_writer();
+    }
+
+    /// From which index on items are not wanted; the largest number while all are.
+    pub fn limit(&self) -> u64 {
+        self.limit
+    }
+
+    /// An item is given up.
+    pub fn cancel_item(&mut self, index: u64) {
+        if let Some(item) = self.item(index)
+            && !matches!(item.progress, Progress::Done(_) | Progress::HandedOut)
+        {
+            let attempts = item.starts;
+            let message = "the item was cancelled".to_owned();
+            self.fail(
+                index,
+                Failure {
+                    kind: FailureKind::Cancelled,
+                    message,
+                    backtrace: Vec::new(),
+                    attempts,
+                },
+            );
+        }
+    }
+
+    /// The next outcome to hand out, if there is one.
+    pub fn take(&mut self) -> Option<Outcome> {
+        let index = match self.options.ordered {
+            true => match self.items.front()?.progress {
+                Progress::Done(_) => self.base,
+                _ => return None,
+            },
+            false => self.done.pop_front()?,
+        };
+        let item = self.item(index)?;
+        let Progress::Done(result) = std::mem::replace(&mut item.progress, Progress::HandedOut)
+        else {
+            return None;
+        };
+        let outcome = Outcome {
+            index,
+            emitted: std::mem::take(&mut item.emitted),
+            result,
+            attempts: item.starts,
+            nanos: item.nanos,
+        };
+        let held: usize = outcome.emitted.iter().map(|b| b.len()).sum::<usize>()
+            + outcome.result.as_ref().map_or(0, |b| b.len());
+        self.held_bytes = self.held_bytes.saturating_sub(held);
+        if self.options.ordered {
+            self.done.clear();
+        }
+        while let Some(Item {
+            progress: Progress::HandedOut,
+            ..
+        }) = self.items.front()
+        {
+            self.items.pop_front();
+            self.base += 1;
+        }
+        self.wake_writer();
+        Some(outcome)
+    }
+
+    /// Whether every item that will ever be was handed out.
+    pub fn is_over(&self) -> bool {
+        self.items.is_empty() && !self.is_open()
+    }
+
+    /// Who is to be woken when there is something to hand out, or nothing more.
+    pub fn on_result(&mut self, waker: &Waker) {
+        self.reader = Some(waker.clone());
+    }
+
+    /// Who is to be woken when there is room.
+    pub fn on_room(&mut self, waker: &Waker) {
+        self.writer = Some(waker.clone());
+    }
+
+    /// Wakes all that wait: something about the whole pool changed.
+    pub fn wake_all(&mut self) {
+        self.wake_reader();
+        self.wake_writer();
+    }
+
+    fn wake_reader(&mut self) {
+        if let Some(waker) = self.reader.take() {
+            waker.wake();
+        }
+    }
+
+    fn wake_writer(&mut self) {
+        if let Some(waker) = self.writer.take() {
+            waker.wake();
+        }
+    }
+}

@@ -1,0 +1,321 @@
+//! The two ends of a job: items in, outcomes out. Both wait without polling; a reader spins for a moment first while a
+//! processor is free, since waking a sleeping one costs more than most items.
+
+use std::sync::Arc;
+use std::task::{Wake, Waker};
+use std::thread::Thread;
+
+use super::core::unusable;
+use super::error::Error;
+use super::options::Outcome;
+use super::payload::Payload;
+use super::supervisor::Shared;
+use crate::failure::FailureKind;
+use crate::ids::JobId;
+use crate::sys::clock::now;
+
+/// How long a reader looks for a result by itself before it sleeps, in nanoseconds.
+const SPIN: u64 = 50_000;
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// A waker of the current thread.
+pub(super) fn thread_waker() -> Waker {
+    Waker::from(Arc::new(Unpark(std::thread::current())))
+}
+
+/// A job, removed from the pool with its last end.
+pub(super) struct JobGuard {
+    pub(super) shared: Arc<Shared>,
+    pub(super) id: JobId,
+}
+
+impl Drop for JobGuard {
+    fn drop(&mut self) {
+        self.shared.core().remove_job(self.id);
+    }
+}
+
+/// The way in of a job. Dropping it ends the input.
+pub struct Feeder {
+    shared: Arc<Shared>,
+    id: JobId,
+}
+
+impl Feeder {
+    pub(super) fn new(shared: Arc<Shared>, id: JobId) -> Feeder {
+        Feeder { shared, id }
+    }
+
+    /// Adds an item; waits while the job has enough under way. False once the job wants no more: it stopped at a
+    /// failure, was cancelled, or its results are not wanted any more.
+    ///
+    /// An item that cannot be taken (a file that cannot be read, 4 GiB or more) fails as `invalid-input` in its place.
+    pub fn push(&mut self, item: Payload) -> bool {
+        match item.store() {
+            Ok(stored) => self.with_room(|job| job.push(stored)),
+            Err(e) => self.push_failed(format!("the item cannot be read: {e}")),
+        }
+    }
+
+    /// Adds an item that cannot be had: its outcome, in its place, is a failure of kind `invalid-input`.
+    pub fn push_failed(&mut self, message: String) -> bool {
+        self.with_room(|job| job.push_failed(unusable(message)))
+    }
+
+    /// Adds an item if there is room now; gives it back if not. `None` once the job wants no more.
+    pub(super) fn try_push(&mut self, item: Payload) -> Option<Result<(), Payload>> {
+        {
+            let mut core = self.shared.core();
+            let workers = core.workers();
+            let job = core.jobs.get_mut(&self.id).filter(|job| job.is_open())?;
+            if !job.has_room(workers) {
+                return Some(Err(item));
+            }
+        }
+        self.push(item).then_some(Ok(()))
+    }
+
+    fn with_room(&mut self, push: impl FnOnce(&mut super::job::Job)) -> bool {
+        let mut waker = None;
+        loop {
+            let mut core = self.shared.core();
+            let workers = core.workers();
+            let Some(job) = core.jobs.get_mut(&self.id).filter(|job| job.is_open()) else {
+                return false;
+            };
+            if job.has_room(workers) {
+                push(job);
+                let was_alone = job.waiting() <= workers;
+                if was_alone || job.waiting().is_multiple_of(64) {
+                    core.pump();
+                }
+                return true;
+            }
+            core.pump();
+            if let Some(job) = core.jobs.get_mut(&self.id)
+                && !job.has_room(workers)
+            {
+                job.on_room(waker.get_or_insert_with(thread_waker));
+                drop(core);
+                std::thread::park();
+            }
+        }
+    }
+}
+
+impl Drop for Feeder {
+    fn drop(&mut self) {
+        let mut core = self.shared.core();
+        if let Some(job) = core.jobs.get_mut(&self.id) {
+            job.end_input();
+        }
+        core.pump();
+    }
+}
+
+/// The way out of a job. Dropping it cancels the job.
+pub struct Results {
+    job: Arc<JobGuard>,
+}
+
+/// What a reader finds.
+enum Found {
+    Outcome(Outcome),
+    Room,
+    Nothing,
+    End,
+    Error(Error),
+}
+
+impl Results {
+    pub(super) fn new(shared: Arc<Shared>, id: JobId) -> Results {
+        Results {
+            job: Arc::new(JobGuard { shared, id }),
+        }
+    }
+
+    fn look(core: &mut super::core::Core, id: JobId) -> Found {
+        let broken = core.broken.clone();
+        let Some(job) = core.jobs.get_mut(&id) else {
+            return Found::End;
+        };
+        match job.take() {
+            // Items that were cancelled because the job stopped are no news: the failure that stopped it was.
+            Some(o)
+                if o.result
+                    .as_ref()
+                    .is_err_and(|f| f.kind == FailureKind::Cancelled)
+                    && o.index >= job.limit() =>
+            {
+                match broken {
+                    Some(broken) => Found::Error(broken.error()),
+                    None => Found::End,
+                }
+            }
+            Some(outcome) => Found::Outcome(outcome),
+            None if job.is_over() => match broken {
+                Some(broken) if job.limit() == 0 => Found::Error(broken.error()),
+                _ => Found::End,
+            },
+            None => match broken {
+                Some(broken) => Found::Error(broken.error()),
+                None => Found::Nothing,
+            },
+        }
+    }
+
+    /// Waits for the next outcome; `None` at the end. An error ends the job as a whole. After a failure that stops
+    /// the job, its outcome is the last.
+    #[allow(clippy::should_implement_trait)]
+    pub fn next(&mut self) -> Option<Result<Outcome, Error>> {
+        self.wait(false).flatten()
+    }
+
+    /// Waits for the next outcome, or, if `for_room`, until the job takes another item: then `None`.
+    pub(super) fn wait(&mut self, for_room: bool) -> Option<Option<Result<Outcome, Error>>> {
+        let (shared, id) = (self.job.shared.clone(), self.job.id);
+        let look = |core: &mut super::core::Core| match Self::look(core, id) {
+            Found::Nothing if for_room && has_room(core, id) => Found::Room,
+            found => found,
+        };
+        let mut waker = None;
+        loop {
+            let spin = {
+                let mut core = shared.core();
+                core.pump();
+                match look(&mut core) {
+                    Found::Nothing => {}
+                    found => return self.found(core, found),
+                }
+                let spin = core.may_spin();
+                if spin {
+                    core.spin(true);
+                } else if let Some(job) = core.jobs.get_mut(&id) {
+                    let waker = waker.get_or_insert_with(thread_waker);
+                    job.on_result(waker);
+                    if for_room {
+                        job.on_room(waker);
+                    }
+                }
+                spin
+            };
+            shared.deliver_logs();
+            if !spin {
+                std::thread::park();
+                continue;
+            }
+            let start = now();
+            let mut found = Found::Nothing;
+            while matches!(found, Found::Nothing) && now() - start < SPIN {
+                for _ in 0..16 {
+                    std::hint::spin_loop();
+                }
+                if let Some(mut core) = shared.try_core() {
+                    core.pump();
+                    found = look(&mut core);
+                }
+            }
+            let mut core = shared.core();
+            if !core.spin(false) {
+                core.pump();
+            }
+            if matches!(found, Found::Nothing) {
+                found = look(&mut core);
+            }
+            if !matches!(found, Found::Nothing) {
+                return self.found(core, found);
+            }
+            if let Some(job) = core.jobs.get_mut(&id) {
+                let waker = waker.get_or_insert_with(thread_waker);
+                job.on_result(waker);
+                if for_room {
+                    job.on_room(waker);
+                }
+            }
+            drop(core);
+            std::thread::park();
+        }
+    }
+
+    fn found(
+        &self,
+        core: std::sync::MutexGuard<'_, super::core::Core>,
+        found: Found,
+    ) -> Option<Option<Result<Outcome, Error>>> {
+        let logs = !core.logs.is_empty();
+        drop(core);
+        if logs {
+            self.job.shared.deliver_logs();
+        }
+        match found {
+            Found::Outcome(outcome) => Some(Some(Ok(outcome))),
+            Found::Error(error) => Some(Some(Err(error))),
+            Found::End => Some(None),
+            Found::Nothing | Found::Room => None,
+        }
+    }
+
+    /// The next outcome if one is ready now. `None` where none is, and at the end.
+    pub fn try_next(&mut self) -> Option<Result<Outcome, Error>> {
+        let mut core = self.job.shared.core();
+        let found = match Self::look(&mut core, self.job.id) {
+            Found::Nothing => {
+                core.pump();
+                Self::look(&mut core, self.job.id)
+            }
+            found => found,
+        };
+        self.found(core, found).flatten()
+    }
+
+    /// The next outcome if one is ready; else `waker` is woken when it is worth asking again.
+    pub(super) fn poll_next(&mut self, waker: &Waker) -> Option<Option<Result<Outcome, Error>>> {
+        let mut core = self.job.shared.core();
+        core.pump();
+        match Self::look(&mut core, self.job.id) {
+            Found::Nothing => {
+                if let Some(job) = core.jobs.get_mut(&self.job.id) {
+                    job.on_result(waker);
+                }
+                None
+            }
+            found => self.found(core, found),
+        }
+    }
+
+    /// A handle that cancels the job from another thread.
+    pub fn canceller(&self) -> Canceller {
+        Canceller {
+            job: Arc::downgrade(&self.job),
+        }
+    }
+}
+
+fn has_room(core: &mut super::core::Core, id: JobId) -> bool {
+    let workers = core.workers();
+    core.jobs
+        .get(&id)
+        .is_some_and(|job| job.is_open() && job.has_room(workers))
+}
+
+/// Cancels a job from another thread. Results that are ready still come, then the job ends.
+#[derive(Clone)]
+pub struct Canceller {
+    job: std::sync::Weak<JobGuard>,
+}
+
+impl Canceller {
+    /// Cancels the job: what runs is killed. Does nothing if the job is over.
+    pub fn cancel(&self) {
+        if let Some(job) = self.job.upgrade() {
+            job.shared.core().stop_job(job.id, 0);
+        }
+    }
+}
