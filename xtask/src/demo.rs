@@ -29,7 +29,7 @@ pub fn run(project: &Project) -> Result<()> {
 /// # Errors
 /// As [`run`].
 pub fn map(project: &Project, guests: &Guests) -> Result<()> {
-    run::run(&mut project.cargo(&["build", "--release", "--package", "wasmpool"]))?;
+    run::run(&mut project.cargo(&["build", "--release", "--workspace"]))?;
     let module = guests
         .module(MODULE)
         .with_context(|| format!("the demo needs {MODULE}, which was not built"))?;

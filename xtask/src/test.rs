@@ -1,4 +1,6 @@
 //! `cargo xtask test`: the workspace's tests, with the guests they need.
+//!
+//! As a release build, so that the tests and the demo share the one long build of the engine.
 
 use std::ffi::OsStr;
 
@@ -11,13 +13,13 @@ use crate::{run, toolchain};
 /// Tells tests where the built guests are. Unset means that there are none, and that tests of guests are skipped.
 const GUESTS_VARIABLE: &str = "WASMPOOL_GUESTS";
 
-/// Builds the guests, then runs `cargo test --workspace` with `args` added.
+/// Builds the guests, then runs `cargo test --workspace --release` with `args` added.
 ///
 /// # Errors
 /// When a guest does not compile, or a test fails.
 pub fn run(project: &Project, args: &[String]) -> Result<Guests> {
     let guests = guests::build(project, &toolchain::set_up(project)?)?;
-    let mut command = project.cargo(&["test", "--workspace"]);
+    let mut command = project.cargo(&["test", "--workspace", "--release"]);
     command.args(args.iter().map(OsStr::new));
     if guests.built.is_empty() {
         eprintln!("warning: no guest was built: every test that needs one is SKIPPED");
