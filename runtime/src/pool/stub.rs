@@ -114,6 +114,10 @@ impl Results {
     pub fn next(&mut self) -> Option<Result<Outcome, Error>> {
         todo!()
     }
+    /// The next outcome if one is ready. `None` if none is ready now, and at the end.
+    pub fn try_next(&mut self) -> Option<Result<Outcome, Error>> {
+        todo!()
+    }
     /// A handle that cancels the job from another thread.
     pub fn canceller(&self) -> Canceller {
         todo!()
