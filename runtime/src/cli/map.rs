@@ -374,6 +374,7 @@ mod tests {
     use super::*;
     use crate::ipc::manifest::tests::sample;
     use crate::ipc::wire::TaskInfo;
+    use crate::pool::options::Bytes;
 
     fn check(functions: &[&str], tasks: Option<&[&str]>, expected: Result<&str, u8>) {
         let mut manifest = sample();
@@ -407,6 +408,75 @@ mod tests {
         check(&["f"], Some(&["t"]), Err(exit::USAGE));
         check(&["!x"], None, Err(exit::MODULE));
         check(&[], Some(&[]), Err(exit::MODULE));
+    }
+
+    /// Prints outcomes until told to stop; returns what was printed, and how many were done and failed.
+    fn printed(
+        format: Format,
+        on_error: OnError,
+        results: &[Result<&str, FailureKind>],
+    ) -> (String, u64, u64) {
+        let path = std::env::temp_dir().join(format!(
+            "wasmpool-printed-{}-{format:?}-{on_error:?}",
+            std::process::id()
+        ));
+        let mut printer = Printer {
+            sink: Sink::Stdout(BufWriter::new(File::create(&path).unwrap())),
+            style: Style {
+                format,
+                null_for_failed: on_error == OnError::Continue,
+                terminal: false,
+            },
+            on_error,
+            names: Names::Arguments(Arc::from([])),
+            limits: Limits::new(),
+            console: Arc::new(Console::plain()),
+            interrupt: Interrupt::default(),
+            buffer: Vec::new(),
+            done: 0,
+            failed: 0,
+            hinted: Vec::new(),
+        };
+        for (index, result) in (0..).zip(results) {
+            let outcome = Outcome {
+                index,
+                emitted: Vec::new(),
+                result: result
+                    .map(|text| Bytes::Owned(text.into()))
+                    .map_err(|kind| Failure {
+                        kind,
+                        message: "told by a test".into(),
+                        backtrace: Vec::new(),
+                        attempts: 1,
+                    }),
+                attempts: 1,
+                nanos: 0,
+            };
+            if printer.print(&outcome).unwrap() == End::Stopped {
+                break;
+            }
+        }
+        printer.flush().unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        (text, printer.done, printer.failed)
+    }
+
+    #[test]
+    fn what_is_printed_when_an_item_fails() {
+        let results = [Ok("1"), Err(FailureKind::Timeout), Ok("{"), Ok("4")];
+        let printed = |format, on_error| printed(format, on_error, &results);
+        assert_eq!(printed(Format::Values, OnError::Stop), ("1\n".into(), 1, 1));
+        assert_eq!(
+            printed(Format::Values, OnError::Continue),
+            ("1\nnull\nnull\n4\n".into(), 2, 2)
+        );
+        assert_eq!(
+            printed(Format::Raw, OnError::Continue),
+            ("1{4".into(), 3, 1)
+        );
+        let (records, done, failed) = printed(Format::Records, OnError::Stop);
+        assert_eq!((records.lines().count(), done, failed), (2, 1, 1));
     }
 
     #[test]

@@ -84,8 +84,7 @@ fn flags_become_options() {
         "--no-cache",
         "--retries=0",
     ])
-    .ok()
-    .expect("a plan");
+    .unwrap_or_else(|problem| panic!("{problem:?}"));
     let limits = Limits::new()
         .timeout(std::time::Duration::from_millis(500))
         .memory(64 << 20);
@@ -103,7 +102,7 @@ fn flags_become_options() {
 
 #[test]
 fn no_flags_mean_the_defaults_of_the_library() {
-    let plan = plan(&["m", "1"]).ok().expect("a plan");
+    let plan = plan(&["m", "1"]).unwrap_or_else(|problem| panic!("{problem:?}"));
     let defaults = crate::pool::options::JobOptions::default();
     assert_eq!(format!("{:?}", plan.job), format!("{defaults:?}"));
     assert_eq!(plan.limits, Limits::new());
