@@ -8,6 +8,8 @@ compile_error!(
 );
 
 pub mod cache;
+#[doc(hidden)]
+pub mod cli;
 pub mod encoding;
 pub mod engine;
 pub mod failure;

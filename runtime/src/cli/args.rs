@@ -1,0 +1,250 @@
+//! The flags. Plain values, not yet validated against each other.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::Shell;
+
+use super::values::{chunk_size, count, duration, size};
+use crate::mode;
+use crate::pool::options::{self, ChunkSize};
+
+/// With the engine's release line, which a test compares with the dependency.
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (wasmtime 48)");
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    all items are done, or the reader of the results closed the pipe
+  1    some item failed
+  2    the arguments, or the input, cannot be used
+  3    the module cannot be used
+  4    a protection that was required is not available here
+  5    the pool itself is at fault, or the machine
+  130  interrupted";
+
+/// Multiprocessing for code you do not trust: WebAssembly tasks in isolated worker processes
+#[derive(Debug, Parser)]
+#[command(name = "wasmpool", version = VERSION, after_help = EXIT_CODES, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a function over items: one result a line, in the order of the items
+    Map(Box<MapArgs>),
+    /// Tell what a module exports, what it imports and what it needs
+    Inspect(InspectArgs),
+    /// Look after the cache of compiled components
+    Cache {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: CacheCommand,
+    },
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+}
+
+/// What can be done with the cache.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum CacheCommand {
+    /// Print the directory
+    Dir,
+    /// List the entries, the least recently used first: bytes, seconds since the last use, name
+    List,
+    /// Remove all entries
+    Clear,
+}
+
+/// `wasmpool map`.
+#[derive(Debug, Args)]
+pub struct MapArgs {
+    /// A WebAssembly file (.wasm or .wat), and a function or task of it; may be left out if there is only one
+    #[arg(value_name = "MODULE[:FUNCTION]", value_hint = ValueHint::FilePath)]
+    pub target: String,
+
+    /// Items: JSON texts; what is not valid JSON is a string
+    #[arg(value_name = "ITEM", allow_negative_numbers = true, group = "source")]
+    pub items: Vec<String>,
+
+    /// Read items from a file of JSON lines (`-` is standard input); empty lines are skipped
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, group = "source", help_heading = "Items")]
+    pub input: Option<PathBuf>,
+
+    /// Read items from a file (`-` is standard input), each line a string, for functions of a string or bytes
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, group = "source", help_heading = "Items")]
+    pub lines: Option<PathBuf>,
+
+    /// Each file is an item: its bytes, for functions of a string or bytes; globs are expanded, in sorted order
+    #[arg(long, value_name = "PATH|GLOB", num_args = 1.., value_hint = ValueHint::FilePath, group = "source", help_heading = "Items")]
+    pub files: Vec<PathBuf>,
+
+    /// Worker processes [default: the processors that may be used]
+    #[arg(long, value_name = "N", value_parser = count, help_heading = "Running")]
+    pub workers: Option<u32>,
+
+    /// How far items are kept apart
+    #[arg(long, value_enum, default_value_t = Isolation::Shared, help_heading = "Running")]
+    pub isolation: Isolation,
+
+    /// How many items are sent together
+    #[arg(long, value_name = "N|auto", default_value = "auto", value_parser = chunk_size, help_heading = "Running")]
+    pub chunk_size: ChunkSize,
+
+    /// How often an item is run again after its worker was lost
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Running")]
+    pub retries: u32,
+
+    /// Replace a worker after so many items
+    #[arg(long, value_name = "N", value_parser = count, help_heading = "Running")]
+    pub max_items_per_worker: Option<u32>,
+
+    /// What becomes of the other items when one fails
+    #[arg(long, value_enum, default_value_t = OnError::Stop, help_heading = "Running")]
+    pub on_error: OnError,
+
+    /// Print results as they are ready, not in the order of the items
+    #[arg(long, help_heading = "Running")]
+    pub unordered: bool,
+
+    /// Compile anew, and store nothing
+    #[arg(long, help_heading = "Running")]
+    pub no_cache: bool,
+
+    /// Wall time of an item [default: 30s]
+    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Limits")]
+    pub timeout: Option<Duration>,
+
+    /// Memory of an item, all linear memories together [default: 256MiB]
+    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Limits")]
+    pub memory: Option<u64>,
+
+    /// Bytes of an item's result, with all that it emits [default: 64MiB]
+    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Limits")]
+    pub result_bytes: Option<u64>,
+
+    /// Bytes of log messages of an item [default: 64KiB]
+    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Limits")]
+    pub log_bytes: Option<u64>,
+
+    /// Wall time of compiling the module [default: 60s]
+    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Limits")]
+    pub compile_timeout: Option<Duration>,
+
+    /// What is printed of an item
+    #[arg(long, value_enum, default_value_t = Format::Values, help_heading = "Output")]
+    pub output: Format,
+
+    /// Write a file an item into this directory instead, named after its input; none for an item that failed, unless it is a record
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Output")]
+    pub output_dir: Option<PathBuf>,
+
+    /// Show progress on standard error; `auto`: if that is a terminal to which no results go
+    #[arg(long, value_enum, default_value_t = Progress::Auto, help_heading = "Output")]
+    pub progress: Progress,
+
+    /// Print a summary to standard error at the end
+    #[arg(long, help_heading = "Output")]
+    pub stats: bool,
+
+    /// Print errors only: no messages of guests, no warnings, no progress
+    #[arg(short, long, conflicts_with = "verbose", help_heading = "Output")]
+    pub quiet: bool,
+
+    /// Print debug messages of guests too; twice: all messages
+    #[arg(short, long, action = clap::ArgAction::Count, help_heading = "Output")]
+    pub verbose: u8,
+}
+
+/// `wasmpool inspect`.
+#[derive(Debug, Args)]
+pub struct InspectArgs {
+    /// A WebAssembly file (.wasm or .wat)
+    #[arg(value_name = "MODULE", value_hint = ValueHint::FilePath)]
+    pub module: PathBuf,
+
+    /// For people or for programs
+    #[arg(long, value_enum, default_value_t = InspectFormat::Text)]
+    pub format: InspectFormat,
+
+    /// Compile anew, and store nothing
+    #[arg(long)]
+    pub no_cache: bool,
+}
+
+/// How far items are kept apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Isolation {
+    /// Workers are threads of this process: only for modules that are trusted
+    Thread,
+    /// The items of a worker process share an instance
+    Shared,
+    /// A fresh instance an item
+    Instance,
+    /// A fresh operating-system process an item
+    Process,
+}
+
+impl From<Isolation> for mode::Isolation {
+    fn from(isolation: Isolation) -> Self {
+        match isolation {
+            Isolation::Thread => mode::Isolation::Thread,
+            Isolation::Shared => mode::Isolation::Shared,
+            Isolation::Instance => mode::Isolation::Instance,
+            Isolation::Process => mode::Isolation::Process,
+        }
+    }
+}
+
+/// What becomes of the other items when one fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OnError {
+    /// They are cancelled
+    Stop,
+    /// They are run, and each failure is told
+    Continue,
+}
+
+impl From<OnError> for options::OnError {
+    fn from(policy: OnError) -> Self {
+        match policy {
+            OnError::Stop => options::OnError::Stop,
+            OnError::Continue => options::OnError::Continue,
+        }
+    }
+}
+
+/// What is printed of an item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A JSON value a line: emitted values, then the result; `null` for an item that failed
+    Values,
+    /// A JSON object a line, with the item's index and its result or its error
+    Records,
+    /// The bytes of the results, one behind the other
+    Raw,
+}
+
+/// When progress is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs)]
+pub enum Progress {
+    Auto,
+    Always,
+    Never,
+}
+
+/// How a module is described.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs)]
+pub enum InspectFormat {
+    Text,
+    Json,
+}

@@ -1,0 +1,271 @@
+//! All that goes to standard error: errors, hints, warnings, messages of guests, progress.
+//!
+//! Whatever a guest may have written is shown, not sent: no text of a guest can command the terminal, and none can
+//! begin a line of its own.
+
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal, Write};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::args;
+use super::exit::Problem;
+use crate::failure::Failure;
+use crate::ipc::frame::Level;
+use crate::pool::options::LogRecord;
+use crate::text::printable;
+
+/// Bytes of one message, at most.
+const MESSAGE_BYTES: usize = 8 << 10;
+/// Frames of a backtrace that are shown.
+const FRAMES: usize = 20;
+/// Time between two lines of progress, where no bar can be drawn.
+const LINES_EVERY: Duration = Duration::from_secs(1);
+
+/// Standard error. A closed or full one is no reason to stop.
+pub struct Console {
+    quiet: bool,
+    level: Level,
+    progress: Progress,
+}
+
+enum Progress {
+    None,
+    Bar(ProgressBar),
+    Lines(Mutex<Lines>),
+}
+
+struct Lines {
+    last: Instant,
+    done: u64,
+    total: Option<u64>,
+}
+
+impl Console {
+    /// Errors, hints and warnings only.
+    pub fn plain() -> Self {
+        Console {
+            quiet: false,
+            level: Level::Info,
+            progress: Progress::None,
+        }
+    }
+
+    /// With messages of guests up to a level, and with progress: of `total` items, if that is known, whose results go
+    /// to a terminal or not.
+    pub fn new(
+        quiet: bool,
+        verbose: u8,
+        progress: args::Progress,
+        total: Option<u64>,
+        results_on_terminal: bool,
+    ) -> Self {
+        let terminal = io::stderr().is_terminal();
+        let shown = match progress {
+            args::Progress::Always => !quiet,
+            args::Progress::Auto => terminal && !results_on_terminal && !quiet,
+            args::Progress::Never => false,
+        };
+        Console {
+            quiet,
+            level: match verbose {
+                0 => Level::Info,
+                1 => Level::Debug,
+                _ => Level::Trace,
+            },
+            progress: match (shown, terminal) {
+                (false, _) => Progress::None,
+                (true, true) => Progress::Bar(bar(total)),
+                (true, false) => Progress::Lines(Mutex::new(Lines {
+                    last: Instant::now(),
+                    done: 0,
+                    total,
+                })),
+            },
+        }
+    }
+
+    /// Why the command ends, and what to do.
+    pub fn problem(&self, problem: &Problem) {
+        let mut text = labelled("error", &problem.message());
+        if let Some(hint) = problem.advice() {
+            text.push_str(&labelled("hint", hint));
+        }
+        self.write(&text);
+    }
+
+    /// An error that does not end the command, or that sums up what was told.
+    pub fn error(&self, message: &str) {
+        self.write(&labelled("error", message));
+    }
+
+    /// Something that the user should know.
+    pub fn warning(&self, message: &str) {
+        if !self.quiet {
+            self.write(&labelled("warning", message));
+        }
+    }
+
+    /// Lines that were asked for.
+    pub fn report(&self, text: &str) {
+        self.write(text);
+    }
+
+    /// Why an item has no result, and what to do.
+    pub fn failure(&self, index: u64, name: Option<&str>, failure: &Failure, hint: Option<&str>) {
+        self.write(&failure_text(index, name, failure, hint));
+    }
+
+    /// A message of a guest.
+    pub fn log(&self, record: &LogRecord<'_>) {
+        if !self.quiet && record.level <= self.level {
+            let label = format!("item {} {}", record.index, level_name(record.level));
+            self.write(&labelled(&label, record.message));
+        }
+    }
+
+    /// One more item is through.
+    pub fn tick(&self) {
+        match &self.progress {
+            Progress::None => {}
+            Progress::Bar(bar) => bar.inc(1),
+            Progress::Lines(lines) => {
+                let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
+                lines.done += 1;
+                if lines.last.elapsed() >= LINES_EVERY {
+                    lines.last = Instant::now();
+                    write_all(&lines.text());
+                }
+            }
+        }
+    }
+
+    /// Does what writes to a terminal on which progress may be drawn.
+    pub fn aside<T>(&self, work: impl FnOnce() -> T) -> T {
+        match &self.progress {
+            Progress::Bar(bar) => bar.suspend(work),
+            Progress::None | Progress::Lines(_) => work(),
+        }
+    }
+
+    /// Takes the progress away, or tells the last of it.
+    pub fn finish(&self) {
+        match &self.progress {
+            Progress::None => {}
+            Progress::Bar(bar) => bar.finish_and_clear(),
+            Progress::Lines(lines) => {
+                write_all(&lines.lock().unwrap_or_else(PoisonError::into_inner).text());
+            }
+        }
+    }
+
+    fn write(&self, text: &str) {
+        self.aside(|| write_all(text));
+    }
+}
+
+impl Lines {
+    fn text(&self) -> String {
+        match self.total {
+            Some(total) => format!("progress: {} of {total} items\n", self.done),
+            None => format!("progress: {} items\n", self.done),
+        }
+    }
+}
+
+fn write_all(text: &str) {
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+fn bar(total: Option<u64>) -> ProgressBar {
+    let bar = match total {
+        Some(total) => ProgressBar::new(total),
+        None => ProgressBar::no_length(),
+    };
+    let template = match total {
+        Some(_) => "{wide_bar} {human_pos} of {human_len} items, {eta} left",
+        None => "{spinner} {human_pos} items, {per_sec}, {elapsed}",
+    };
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar.set_draw_target(ProgressDrawTarget::stderr());
+    bar
+}
+
+/// `label: message`, with further lines of the message indented.
+fn labelled(label: &str, message: &str) -> String {
+    let message = printable(message.trim_end(), MESSAGE_BYTES).replace('\n', "\n  ");
+    format!("{label}: {message}\n")
+}
+
+fn failure_text(index: u64, name: Option<&str>, failure: &Failure, hint: Option<&str>) -> String {
+    let mut what = format!("item {index}");
+    if let Some(name) = name {
+        let _ = write!(what, " ({name})");
+    }
+    let _ = write!(what, ": {failure}");
+    if failure.attempts > 1 {
+        let _ = write!(what, " (after {} attempts)", failure.attempts);
+    }
+    let mut text = labelled("error", &what);
+    for frame in failure.backtrace.iter().take(FRAMES) {
+        let frame = printable(frame, 512).replace('\n', " ");
+        let _ = writeln!(text, "  at {frame}");
+    }
+    if failure.backtrace.len() > FRAMES {
+        let _ = writeln!(text, "  and {} more", failure.backtrace.len() - FRAMES);
+    }
+    if let Some(hint) = hint {
+        text.push_str(&labelled("hint", hint));
+    }
+    text
+}
+
+fn level_name(level: Level) -> &'static str {
+    match level {
+        Level::Error => "error",
+        Level::Warn => "warn",
+        Level::Info => "info",
+        Level::Debug => "debug",
+        Level::Trace => "trace",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::FailureKind;
+
+    #[test]
+    fn no_text_of_a_guest_begins_a_line() {
+        assert_eq!(
+            labelled("item 3 info", "a\x1b[2J\nerror: b\n"),
+            "item 3 info: a\\u{1b}[2J\n  error: b\n"
+        );
+        let failure = Failure {
+            kind: FailureKind::Trap,
+            message: "unreachable\nhint: x".into(),
+            backtrace: vec!["f\nerror: y".into(), "main".into()],
+            attempts: 2,
+        };
+        assert_eq!(
+            failure_text(4, Some("a.txt"), &failure, Some("do this")),
+            "error: item 4 (a.txt): trap: unreachable\n  hint: x (after 2 attempts)\n  \
+             at f error: y\n  at main\nhint: do this\n"
+        );
+    }
+
+    #[test]
+    fn progress_lines_tell_what_is_known() {
+        let lines = |total| Lines {
+            last: Instant::now(),
+            done: 3,
+            total,
+        };
+        assert_eq!(lines(Some(9)).text(), "progress: 3 of 9 items\n");
+        assert_eq!(lines(None).text(), "progress: 3 items\n");
+    }
+}

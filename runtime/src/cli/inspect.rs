@@ -1,0 +1,251 @@
+//! `wasmpool inspect`: what a module is, for people and for programs.
+
+use std::fmt::Write;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::args::{InspectArgs, InspectFormat};
+use super::console::Console;
+use super::exit::Problem;
+use super::print;
+use super::values::show_size;
+use crate::ipc::manifest::Manifest;
+use crate::ipc::wire::TaskInfo;
+use crate::limits::Limits;
+use crate::pool::error::Error;
+use crate::pool::{self, Pool};
+use crate::text::printable;
+
+/// Bytes of a WebAssembly page.
+const PAGE_BYTES: u64 = 64 << 10;
+
+/// Runs the command, and returns the exit code.
+///
+/// # Errors
+/// If the module cannot be read or described. That its tasks cannot be listed is said in the description.
+pub fn run(args: &InspectArgs) -> Result<u8, Problem> {
+    let limits = Limits::new();
+    let module = read(&args.module, &limits)?;
+    let manifest = pool::inspect(&module, &limits)?;
+    let tasks = manifest
+        .tasks
+        .is_some()
+        .then(|| tasks(&module, &limits, !args.no_cache));
+    let name = args.module.display().to_string();
+    let text = match args.format {
+        InspectFormat::Text => text(&name, &manifest, tasks.as_ref()),
+        InspectFormat::Json => format!("{}\n", json(&manifest, tasks.as_ref())),
+    };
+    print(text.as_bytes())
+}
+
+fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    // One byte more than is allowed is enough for it to be refused.
+    File::open(path)
+        .and_then(|file| file.take(limits.module_bytes + 1).read_to_end(&mut bytes))
+        .map_err(|source| Error::Read {
+            path: path.display().to_string(),
+            source,
+        })?;
+    Ok(bytes)
+}
+
+/// The tasks as the guest lists them: it has to be run for that, in a worker.
+fn tasks(module: &[u8], limits: &Limits, cache: bool) -> Result<Vec<TaskInfo>, String> {
+    let console = Console::plain();
+    Pool::builder()
+        .workers(1)
+        .limits(limits.clone())
+        .cache(cache)
+        .on_warning(move |warning| console.warning(warning))
+        .open_bytes(module)
+        .and_then(|pool| pool.tasks())
+        .map_err(|e| Problem::from(e).message())
+}
+
+type Tasks = Result<Vec<TaskInfo>, String>;
+
+/// A text of a guest on one line.
+fn shown(text: &str) -> String {
+    printable(text, 1024).replace(['\n', '\t'], " ")
+}
+
+fn text(name: &str, manifest: &Manifest, tasks: Option<&Tasks>) -> String {
+    let mut out = String::new();
+    let kind = manifest.source.describe();
+    let form = if manifest.text { ", in text form" } else { "" };
+    let _ = writeln!(out, "module: {}", shown(name));
+    let _ = writeln!(out, "kind: {kind}{form}");
+    let _ = writeln!(
+        out,
+        "size: {}; compiled {}",
+        show_size(manifest.module_bytes),
+        show_size(manifest.code_bytes)
+    );
+    if let (Some(version), Some(tasks)) = (&manifest.tasks, tasks) {
+        let lines = match tasks {
+            Ok(tasks) => tasks.iter().map(task_line).collect(),
+            Err(reason) => vec![format!("cannot be listed: {}", shown(reason))],
+        };
+        section(&mut out, &format!("tasks (wasmpool:task {version})"), lines);
+    }
+    let functions = manifest.functions.iter().map(|function| {
+        let signature = function.signature();
+        match &function.callable {
+            Ok(()) => signature,
+            Err(reason) => format!("{signature}\n    cannot be called: {reason}"),
+        }
+    });
+    section(&mut out, "functions", functions.collect());
+    let imports = manifest.imports.iter().map(|import| match &import.offered {
+        Ok(()) => format!("{}: offered", import.name),
+        Err(reason) => format!("{}: not offered: {reason}", import.name),
+    });
+    section(&mut out, "imports", imports.collect());
+    let memories = manifest.memories.iter().map(|memory| {
+        let size = |pages: u64| show_size(pages.saturating_mul(PAGE_BYTES));
+        let most = match memory.maximum_pages {
+            Some(pages) => format!("at most {}", size(pages)),
+            None => "no maximum of its own".into(),
+        };
+        format!("{} at the start, {most}", size(memory.initial_pages))
+    });
+    section(&mut out, "memories", memories.collect());
+    let producers = manifest.producers.iter().map(|p| {
+        format!("{}: {} {}", p.field, p.name, p.version)
+            .trim_end()
+            .to_string()
+    });
+    section(&mut out, "made by", producers.collect());
+    out
+}
+
+fn task_line(task: &TaskInfo) -> String {
+    match task.description.is_empty() {
+        true => shown(&task.name),
+        false => format!("{}: {}", shown(&task.name), shown(&task.description)),
+    }
+}
+
+fn section(out: &mut String, title: &str, lines: Vec<String>) {
+    if lines.is_empty() {
+        let _ = writeln!(out, "{title}: none");
+        return;
+    }
+    let _ = writeln!(out, "{title}:");
+    for line in lines {
+        let _ = writeln!(out, "  {line}");
+    }
+}
+
+fn json(manifest: &Manifest, tasks: Option<&Tasks>) -> Value {
+    let functions: Vec<_> = manifest
+        .functions
+        .iter()
+        .map(|f| {
+            let params: Vec<_> = f
+                .params
+                .iter()
+                .map(|(name, ty)| json!({"name": name, "type": ty}))
+                .collect();
+            json!({
+                "name": f.name, "params": params, "result": f.result,
+                "callable": f.callable.is_ok(), "reason": f.callable.as_ref().err(),
+            })
+        })
+        .collect();
+    let imports: Vec<_> = manifest
+        .imports
+        .iter()
+        .map(|import| {
+            let offered = &import.offered;
+            json!({"name": import.name, "offered": offered.is_ok(), "reason": offered.as_ref().err()})
+        })
+        .collect();
+    let memories: Vec<_> = manifest
+        .memories
+        .iter()
+        .map(|m| json!({"initial_pages": m.initial_pages, "maximum_pages": m.maximum_pages}))
+        .collect();
+    let producers: Vec<_> = manifest
+        .producers
+        .iter()
+        .map(|p| json!({"field": p.field, "name": p.name, "version": p.version}))
+        .collect();
+    let tasks = tasks.map(|tasks| {
+        let list = tasks.as_ref().ok().map(|tasks| {
+            let item = |t: &TaskInfo| {
+                json!({"name": shown(&t.name), "description": shown(&t.description)})
+            };
+            tasks.iter().map(item).collect::<Vec<_>>()
+        });
+        let error = tasks.as_ref().err().map(|e| shown(e));
+        json!({"version": manifest.tasks, "list": list, "error": error})
+    });
+    json!({
+        "kind": manifest.source.describe(),
+        "text": manifest.text,
+        "module_bytes": manifest.module_bytes,
+        "code_bytes": manifest.code_bytes,
+        "tasks": tasks,
+        "functions": functions,
+        "imports": imports,
+        "memories": memories,
+        "producers": producers,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ipc::manifest::tests::sample;
+
+    fn listed() -> Tasks {
+        Ok(vec![TaskInfo {
+            name: "count\x1b[2J".into(),
+            description: "Counts\nwords".into(),
+        }])
+    }
+
+    #[test]
+    fn people_read_what_a_module_is() {
+        let text = text("a.wasm", &sample(), Some(&listed()));
+        for line in [
+            "module: a.wasm",
+            "kind: component, in text form",
+            "size: 100 bytes; compiled 5000 bytes",
+            "tasks (wasmpool:task 0.1.0):",
+            "  count\\u{1b}[2J: Counts words",
+            "  local:demo/api@1.0.0#square: func(x: s64) -> s64",
+            "  wasi:http/types@0.2.0: not offered: not offered",
+        ] {
+            assert!(text.lines().any(|l| l == line), "{line}\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_list_of_tasks_that_failed_is_said() {
+        let failed = Err("the component traps".to_string());
+        let shown = text("a.wasm", &sample(), Some(&failed));
+        assert!(shown.contains("\n  cannot be listed: the component traps\n"));
+        let value = json(&sample(), Some(&failed));
+        assert_eq!(value["tasks"]["error"], "the component traps");
+        assert!(value["tasks"]["list"].is_null());
+    }
+
+    #[test]
+    fn programs_read_the_same() {
+        let value = json(&sample(), Some(&listed()));
+        assert_eq!(
+            value["functions"][0]["params"][0],
+            json!({"name": "x", "type": "s64"})
+        );
+        assert_eq!(value["functions"][0]["callable"], true);
+        assert_eq!(value["imports"][0]["offered"], false);
+        assert_eq!(value["tasks"]["list"][0]["description"], "Counts words");
+    }
+}

@@ -1,0 +1,424 @@
+//! Where items come from. Read as the job takes them: an endless input takes constant memory.
+//!
+//! Payloads are passed on as they are; whether a line is valid JSON or UTF-8 is for the worker to say.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Read};
+use std::os::fd::AsFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use glob::{MatchOptions, Pattern};
+
+use super::exit::Problem;
+use super::json::is_json;
+use super::names::{LineNumbers, Names};
+use super::values::show_size;
+use crate::encoding::Encoding;
+use crate::pool::{Feeder, Payload};
+
+/// Bytes of a line, at most. A longer one is an item that fails.
+const MAX_LINE_BYTES: usize = 256 << 20;
+/// Bytes read at a time.
+const READ_BYTES: usize = 128 << 10;
+/// Lines larger than this are passed on in the buffer they were read to; smaller ones are copied out of it.
+const KEPT_BYTES: usize = 64 << 10;
+
+/// What takes items: the way into a job.
+pub trait Sink {
+    /// Takes an item; false if no more are wanted.
+    fn push(&mut self, item: Payload) -> bool;
+    /// Takes the reason why an item cannot be had; false if no more are wanted.
+    fn push_failed(&mut self, message: String) -> bool;
+}
+
+impl Sink for Feeder {
+    fn push(&mut self, item: Payload) -> bool {
+        Feeder::push(self, item)
+    }
+    fn push_failed(&mut self, message: String) -> bool {
+        Feeder::push_failed(self, message)
+    }
+}
+
+/// The items of a job.
+#[derive(Debug)]
+pub enum Items {
+    /// Arguments.
+    Arguments(Arc<[String]>),
+    /// Files, each an item.
+    Files(Arc<[PathBuf]>),
+    /// Lines of a file, or of standard input.
+    Lines {
+        /// What is read.
+        input: File,
+        /// What it is called.
+        name: String,
+        /// Whether lines are JSON texts; else each is a string.
+        json: bool,
+        /// Where the items stand in it.
+        numbers: Arc<LineNumbers>,
+    },
+}
+
+impl Items {
+    /// The lines of a file, which is opened now; `-` is standard input.
+    pub fn lines(path: &Path, json: bool) -> Result<Self, Problem> {
+        let (input, name) = if path == Path::new("-") {
+            let input = io::stdin().as_fd().try_clone_to_owned().map(File::from);
+            (input, "standard input".to_string())
+        } else {
+            (File::open(path), path.display().to_string())
+        };
+        let input = input.and_then(|file| match file.metadata()?.is_dir() {
+            true => Err(io::ErrorKind::IsADirectory.into()),
+            false => Ok(file),
+        });
+        Ok(Items::Lines {
+            input: input.map_err(|e| {
+                Problem::usage(anyhow::Error::new(e).context(format!("cannot read {name}")))
+            })?,
+            name,
+            json,
+            numbers: Arc::default(),
+        })
+    }
+
+    /// Files by their paths, and by globs, which are expanded now, each in sorted order. No file is opened.
+    pub fn files(patterns: &[PathBuf]) -> Result<Self, Problem> {
+        let mut files = Vec::new();
+        for pattern in patterns {
+            expand(pattern, &mut files)?;
+        }
+        Ok(Items::Files(files.into()))
+    }
+
+    /// How many there are, if that is known.
+    pub fn total(&self) -> Option<u64> {
+        match self {
+            Items::Arguments(items) => Some(items.len() as u64),
+            Items::Files(files) => Some(files.len() as u64),
+            Items::Lines { .. } => None,
+        }
+    }
+
+    /// How they are encoded.
+    pub fn encoding(&self) -> Encoding {
+        match self {
+            Items::Arguments(_) | Items::Lines { json: true, .. } => Encoding::Json,
+            Items::Files(_) | Items::Lines { json: false, .. } => Encoding::Raw,
+        }
+    }
+
+    /// Their names.
+    pub fn names(&self) -> Names {
+        match self {
+            Items::Arguments(items) => Names::Arguments(items.clone()),
+            Items::Files(files) => Names::Files(files.clone()),
+            Items::Lines { numbers, .. } => Names::Lines(numbers.clone()),
+        }
+    }
+
+    /// Passes on all items, until no more are wanted.
+    ///
+    /// # Errors
+    /// If the input cannot be read any further.
+    pub fn feed(self, sink: &mut impl Sink) -> Result<(), Problem> {
+        match self {
+            Items::Arguments(items) => {
+                for item in items.iter() {
+                    if !sink.push(Payload::Bytes(argument(item))) {
+                        break;
+                    }
+                }
+                Ok(())
+            }
+            Items::Files(files) => {
+                for path in files.iter() {
+                    let more = match open(path) {
+                        Ok(file) => sink.push(Payload::File(file)),
+                        Err(e) => sink.push_failed(format!("cannot read the file: {e}")),
+                    };
+                    if !more {
+                        break;
+                    }
+                }
+                Ok(())
+            }
+            Items::Lines {
+                input,
+                name,
+                json,
+                numbers,
+            } => {
+                let reader = BufReader::with_capacity(READ_BYTES, input);
+                feed_lines(reader, json, &numbers, MAX_LINE_BYTES, sink).map_err(|e| {
+                    Problem::usage(
+                        anyhow::Error::new(e).context(format!("cannot read on from {name}")),
+                    )
+                })
+            }
+        }
+    }
+}
+
+/// A JSON text as it is; anything else becomes a JSON string.
+fn argument(text: &str) -> Vec<u8> {
+    if is_json(text) {
+        text.into()
+    } else {
+        serde_json::Value::from(text).to_string().into_bytes()
+    }
+}
+
+fn feed_lines(
+    mut reader: impl BufRead,
+    json: bool,
+    numbers: &LineNumbers,
+    max: usize,
+    sink: &mut impl Sink,
+) -> io::Result<()> {
+    let mut buffer = Vec::new();
+    let (mut index, mut number, mut skipped) = (0u64, 0u64, false);
+    loop {
+        let line = next_line(&mut reader, &mut buffer, max)?;
+        number += 1;
+        if number == 1 && buffer.starts_with(b"\xef\xbb\xbf") {
+            buffer.drain(..3);
+        }
+        let more = match line {
+            Line::End => return Ok(()),
+            Line::Whole if json && buffer.iter().all(u8::is_ascii_whitespace) => {
+                skipped = true;
+                continue;
+            }
+            Line::Whole | Line::TooLong if std::mem::take(&mut skipped) => {
+                numbers.jump(index, number);
+                push_line(line, &mut buffer, max, sink)
+            }
+            Line::Whole | Line::TooLong => push_line(line, &mut buffer, max, sink),
+        };
+        if !more {
+            return Ok(());
+        }
+        index += 1;
+    }
+}
+
+fn push_line(line: Line, buffer: &mut Vec<u8>, max: usize, sink: &mut impl Sink) -> bool {
+    match line {
+        Line::TooLong => {
+            sink.push_failed(format!("the line is longer than {}", show_size(max as u64)))
+        }
+        _ if buffer.len() > KEPT_BYTES => sink.push(Payload::Bytes(std::mem::take(buffer))),
+        _ => sink.push(Payload::Bytes(buffer.as_slice().into())),
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Line {
+    End,
+    Whole,
+    TooLong,
+}
+
+/// Reads a line, without its end, into the buffer. Of one that is too long, no more than `max` bytes are held.
+fn next_line(reader: &mut impl BufRead, buffer: &mut Vec<u8>, max: usize) -> io::Result<Line> {
+    buffer.clear();
+    let read = reader
+        .by_ref()
+        .take(max as u64 + 1)
+        .read_until(b'\n', buffer)?;
+    if read == 0 {
+        return Ok(Line::End);
+    }
+    if buffer.last() == Some(&b'\n') {
+        buffer.pop();
+        if buffer.last() == Some(&b'\r') {
+            buffer.pop();
+        }
+    } else if read > max {
+        *buffer = Vec::new();
+        reader.skip_until(b'\n')?;
+        return Ok(Line::TooLong);
+    }
+    Ok(Line::Whole)
+}
+
+/// Opens a regular file; never waits for the other side of a pipe.
+fn open(path: &Path) -> io::Result<File> {
+    let nonblock = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0);
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(nonblock)
+        .open(path)?;
+    let kind = file.metadata()?.file_type();
+    if kind.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    if !kind.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    Ok(file)
+}
+
+fn expand(pattern: &Path, files: &mut Vec<PathBuf>) -> Result<(), Problem> {
+    let metadata = pattern.symlink_metadata();
+    let text = pattern
+        .to_str()
+        .filter(|text| text.contains(['*', '?', '[']));
+    let (Err(missing), Some(text)) = (&metadata, text) else {
+        return match metadata {
+            Ok(_) => {
+                files.push(pattern.into());
+                Ok(())
+            }
+            Err(e) => Err(Problem::usage(
+                anyhow::Error::new(e).context(format!("cannot read {}", pattern.display())),
+            )),
+        };
+    };
+    if missing.kind() == io::ErrorKind::NotFound && Pattern::new(text).is_err() {
+        return Err(Problem::usage_text(format!(
+            "`{text}` is neither a file nor a glob"
+        )));
+    }
+    let options = MatchOptions {
+        case_sensitive: true,
+        require_literal_separator: true,
+        // As in a shell.
+        require_literal_leading_dot: true,
+    };
+    let start = files.len();
+    for found in glob::glob_with(text, options).map_err(Problem::usage)? {
+        files.push(found.map_err(Problem::usage)?);
+    }
+    if files.len() == start {
+        return Err(Problem::usage_text(format!("no file matches `{text}`")));
+    }
+    files[start..].sort();
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Default)]
+    struct Taken(Vec<Result<String, String>>, usize);
+
+    impl Sink for Taken {
+        fn push(&mut self, item: Payload) -> bool {
+            let mut text = String::new();
+            match item {
+                Payload::Bytes(bytes) => text = String::from_utf8(bytes).unwrap(),
+                Payload::File(mut file) => _ = file.read_to_string(&mut text).unwrap(),
+            }
+            self.0.push(Ok(text));
+            self.0.len() != self.1
+        }
+        fn push_failed(&mut self, message: String) -> bool {
+            self.0.push(Err(message));
+            self.0.len() != self.1
+        }
+    }
+
+    fn check(text: &str, json: bool, max: usize, expected: &[Result<&str, &str>]) -> LineNumbers {
+        // A reader of small pieces: lines cross its buffers.
+        for piece in [1, 3, 1000] {
+            let reader = BufReader::with_capacity(piece, text.as_bytes());
+            let mut taken = Taken::default();
+            feed_lines(reader, json, &LineNumbers::default(), max, &mut taken).unwrap();
+            let taken: Vec<_> = taken
+                .0
+                .iter()
+                .map(|r| r.as_deref().map_err(String::as_str))
+                .collect();
+            assert_eq!(taken, expected);
+        }
+        let numbers = LineNumbers::default();
+        feed_lines(text.as_bytes(), json, &numbers, max, &mut Taken::default()).unwrap();
+        numbers
+    }
+
+    #[test]
+    fn lines() {
+        check("", false, 100, &[]);
+        check(
+            "a\n\nb\r\nc",
+            false,
+            100,
+            &[Ok("a"), Ok(""), Ok("b"), Ok("c")],
+        );
+        check(
+            "\u{feff}a\n\u{feff}b",
+            false,
+            100,
+            &[Ok("a"), Ok("\u{feff}b")],
+        );
+        let numbers = check("1\n \t\n\n[2]\n\n", true, 100, &[Ok("1"), Ok("[2]")]);
+        let names = Names::Lines(Arc::new(numbers));
+        assert_eq!(names.of(0).as_deref(), Some("line 1"));
+        assert_eq!(names.of(1).as_deref(), Some("line 4"));
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_costs_only_itself() {
+        let failed = Err("the line is longer than 4 bytes");
+        check("abcd\nabcde\nx\n", false, 4, &[Ok("abcd"), failed, Ok("x")]);
+        check("x\nabcdefghijkl", true, 4, &[Ok("x"), failed]);
+    }
+
+    #[test]
+    fn reading_stops_when_no_more_is_wanted() {
+        let endless = BufReader::new(io::repeat(b'\n'));
+        let mut taken = Taken(Vec::new(), 5);
+        feed_lines(endless, false, &LineNumbers::default(), 100, &mut taken).unwrap();
+        assert_eq!(taken.0.len(), 5);
+    }
+
+    #[test]
+    fn arguments_that_are_no_json_are_strings() {
+        for (text, expected) in [
+            ("5", "5"),
+            ("-5", "-5"),
+            ("[1,2]", "[1,2]"),
+            ("null", "null"),
+            ("\"a\"", "\"a\""),
+            ("a", "\"a\""),
+            ("", "\"\""),
+            ("say \"hi\"\n", "\"say \\\"hi\\\"\\n\""),
+            ("1 2", "\"1 2\""),
+        ] {
+            assert_eq!(argument(text), expected.as_bytes(), "{text}");
+        }
+    }
+
+    #[test]
+    fn files_and_globs() {
+        let dir = std::env::temp_dir().join(format!("wasmpool-items-{}", std::process::id()));
+        std::fs::create_dir_all(dir.join("sub.txt")).unwrap();
+        for name in ["b.txt", "a.txt", ".hidden.txt", "c.md", "[x].txt"] {
+            std::fs::write(dir.join(name), name).unwrap();
+        }
+        let files = |patterns: &[&str]| {
+            let patterns: Vec<_> = patterns.iter().map(|p| dir.join(p)).collect();
+            Items::files(&patterns)
+        };
+        let mut taken = Taken::default();
+        let items = files(&["c.md", "*.txt"]).unwrap();
+        assert_eq!(items.total(), Some(5));
+        items.feed(&mut taken).unwrap();
+        let directory = taken.0.pop().unwrap();
+        assert!(directory.unwrap_err().starts_with("cannot read the file: "));
+        let expected = ["c.md", "[x].txt", "a.txt", "b.txt"].map(|t| Ok(t.to_string()));
+        assert_eq!(taken.0, expected);
+        assert_eq!(files(&["[x].txt"]).unwrap().total(), Some(1));
+        for wrong in ["*.none", "missing.txt", "[.x"] {
+            let problem = files(&[wrong]).unwrap_err();
+            assert_eq!(problem.code(), super::super::exit::USAGE, "{wrong}");
+        }
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+}

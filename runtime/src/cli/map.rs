@@ -1,0 +1,506 @@
+//! `wasmpool map`: items go in from a thread of their own while results are printed as they come.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::os::fd::AsFd;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Instant;
+
+use super::args::{Format, MapArgs};
+use super::console::Console;
+use super::directory::Directory;
+use super::exit::{self, Problem};
+use super::items::Items;
+use super::names::Names;
+use super::output::Style;
+use super::plan::Plan;
+use super::signal::Interrupt;
+use super::values::show_size;
+use crate::failure::{Failure, FailureKind};
+use crate::ipc::manifest::Manifest;
+use crate::limits::Limits;
+use crate::pool::error::Error;
+use crate::pool::options::{OnError, Outcome, Stats};
+use crate::pool::{Feeder, Pool, Results};
+
+/// Bytes of results that are gathered before they are written, unless the job has to be waited for.
+const WRITE_BYTES: usize = 64 << 10;
+/// A larger buffer is given back after the result that needed it.
+const KEPT_BYTES: usize = 1 << 20;
+
+/// Runs the command, and returns the exit code.
+///
+/// # Errors
+/// If the work could not be done at all, or not to its end. What was done until then has been printed.
+pub fn run(args: MapArgs) -> Result<u8, Problem> {
+    let started = Instant::now();
+    let plan = Plan::new(args)?;
+    let console = Arc::new(plan.console);
+    let interrupt =
+        Interrupt::listen().map_err(|e| Problem::machine("cannot listen to Ctrl-C", e))?;
+
+    let (for_logs, for_warnings) = (console.clone(), console.clone());
+    let mut builder = Pool::builder()
+        .limits(plan.limits.clone())
+        .isolation(plan.isolation)
+        .cache(plan.cache)
+        .on_log(move |record| for_logs.log(record))
+        .on_warning(move |text| for_warnings.warning(text));
+    if let Some(workers) = plan.workers {
+        builder = builder.workers(workers);
+    }
+    if let Some(items) = plan.max_items_per_worker {
+        builder = builder.max_items_per_worker(items);
+    }
+    let pool = builder.open(&plan.target.module)?;
+    let function = match plan.target.function {
+        Some(function) => function,
+        None => only_function(pool.manifest(), || pool.tasks())?,
+    };
+
+    let on_error = plan.job.on_error;
+    let (feeder, results) = pool.stream(&function, plan.job)?;
+    interrupt.cancels(results.canceller());
+    let mut printer = Printer {
+        sink: match plan.directory {
+            Some(directory) => Sink::Directory(directory),
+            None => Sink::stdout().map_err(Problem::stdout)?,
+        },
+        style: plan.style,
+        on_error,
+        names: plan.items.names(),
+        limits: plan.limits,
+        console: console.clone(),
+        interrupt,
+        buffer: Vec::new(),
+        done: 0,
+        failed: 0,
+        hinted: Vec::new(),
+    };
+    let feeding = Feeding::start(plan.items, feeder)?;
+    let ended = printer.print_all(results);
+    console.finish();
+    let interrupted = printer.interrupt.is_interrupted();
+    let stopped = interrupted || matches!(ended, Ok(End::Stopped) | Err(_));
+    if stopped {
+        pool.terminate();
+    } else {
+        pool.close();
+    }
+    if plan.stats {
+        console.report(&summary(
+            &pool.stats(),
+            printer.done,
+            printer.failed,
+            started,
+        ));
+    }
+    ended?;
+    if interrupted {
+        console.error(&format!("interrupted after {} results", printer.done));
+        return Ok(exit::INTERRUPTED);
+    }
+    if let Some(problem) = feeding.trouble() {
+        return Err(problem);
+    }
+    match (printer.failed, on_error) {
+        (0, _) => Ok(exit::DONE),
+        (failed, OnError::Continue) => {
+            let items = printer.done + failed;
+            console.error(&format!("{failed} of {items} items failed"));
+            Ok(exit::ITEM_FAILED)
+        }
+        (_, OnError::Stop) => Ok(exit::ITEM_FAILED),
+    }
+}
+
+/// The function of a module that has only one.
+fn only_function(
+    manifest: &Manifest,
+    tasks: impl FnOnce() -> Result<Vec<crate::ipc::wire::TaskInfo>, Error>,
+) -> Result<String, Problem> {
+    let mut names: Vec<_> = manifest
+        .functions
+        .iter()
+        .filter(|function| function.callable.is_ok())
+        .map(|function| function.name.clone())
+        .collect();
+    if manifest.tasks.is_some() {
+        names.extend(tasks()?.into_iter().map(|task| task.name));
+    }
+    match names.as_slice() {
+        [] => Err(
+            Problem::module_text("the module exports no function that can be called").hint(
+                "`wasmpool inspect MODULE` tells what it exports, and why that cannot be called",
+            ),
+        ),
+        [_] => Ok(names.swap_remove(0)),
+        [first, ..] => Err(Problem::usage_text(format!(
+            "the module has several functions: {}",
+            names.join(", ")
+        ))
+        .hint(format!("say which one, as MODULE:{first}"))),
+    }
+}
+
+/// The thread that passes on items. It may wait for input for ever, so nobody waits for it.
+struct Feeding(Arc<Mutex<Option<Problem>>>);
+
+impl Feeding {
+    fn start(items: Items, mut feeder: Feeder) -> Result<Self, Problem> {
+        let trouble = Arc::new(Mutex::new(None));
+        let told = trouble.clone();
+        thread::Builder::new()
+            .name("input".into())
+            .spawn(move || {
+                if let Err(problem) = items.feed(&mut feeder) {
+                    *told.lock().unwrap_or_else(PoisonError::into_inner) = Some(problem);
+                }
+                // Only now does the job end: whoever saw its end sees the trouble.
+                drop(feeder);
+            })
+            .map_err(|e| Problem::machine("cannot start a thread", e))?;
+        Ok(Feeding(trouble))
+    }
+
+    /// Why the input ended early, if it did.
+    fn trouble(&self) -> Option<Problem> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+enum Sink {
+    Stdout(BufWriter<File>),
+    Directory(Directory),
+}
+
+impl Sink {
+    fn stdout() -> io::Result<Self> {
+        // Not through the standard library's own buffer, which is flushed at every line.
+        let stdout = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+        Ok(Sink::Stdout(BufWriter::with_capacity(WRITE_BYTES, stdout)))
+    }
+}
+
+/// How the results ended.
+#[derive(Debug, PartialEq, Eq)]
+enum End {
+    /// All are there, or were cancelled.
+    All,
+    /// At an item that failed.
+    Stopped,
+}
+
+struct Printer {
+    sink: Sink,
+    style: Style,
+    on_error: OnError,
+    names: Names,
+    limits: Limits,
+    console: Arc<Console>,
+    interrupt: Interrupt,
+    buffer: Vec<u8>,
+    done: u64,
+    failed: u64,
+    /// Kinds whose hint was given: once is enough.
+    hinted: Vec<FailureKind>,
+}
+
+impl Printer {
+    fn print_all(&mut self, mut results: Results) -> Result<End, Problem> {
+        loop {
+            let next = match results.try_next() {
+                Some(next) => Some(next),
+                None => {
+                    // Nobody is to wait for results that are there.
+                    self.flush()?;
+                    results.next()
+                }
+            };
+            match next {
+                None => {
+                    self.flush()?;
+                    return Ok(End::All);
+                }
+                Some(Ok(outcome)) => {
+                    if self.print(&outcome)? == End::Stopped {
+                        return Ok(End::Stopped);
+                    }
+                }
+                Some(Err(error)) => {
+                    self.flush()?;
+                    return Err(error.into());
+                }
+            }
+        }
+    }
+
+    /// Prints one outcome. `Stopped` if it is the last to be printed.
+    fn print(&mut self, outcome: &Outcome) -> Result<End, Problem> {
+        if is_cancelled(outcome) && self.interrupt.is_interrupted() {
+            return Ok(End::All);
+        }
+        self.buffer.clear();
+        let failure = self.style.append(&mut self.buffer, outcome);
+        match &mut self.sink {
+            Sink::Stdout(stdout) => {
+                let written = match self.style.terminal {
+                    true => self.console.aside(|| stdout.write_all(&self.buffer)),
+                    false => stdout.write_all(&self.buffer),
+                };
+                written.map_err(Problem::stdout)?;
+            }
+            // A part of a result is not to be taken for all of it.
+            Sink::Directory(_) if failure.is_some() && self.style.format != Format::Records => {}
+            Sink::Directory(directory) => {
+                directory.write(outcome.index, &self.buffer).map_err(|e| {
+                    let path = directory.path().display();
+                    Problem::machine(
+                        format!(
+                            "cannot write the result of item {} to {path}",
+                            outcome.index
+                        ),
+                        e,
+                    )
+                })?;
+            }
+        }
+        if self.buffer.capacity() > KEPT_BYTES {
+            self.buffer = Vec::new();
+        }
+        self.console.tick();
+        let Some(failure) = failure else {
+            self.done += 1;
+            return Ok(End::All);
+        };
+        self.failed += 1;
+        // In the order in which they happened, where both go to one terminal.
+        self.flush()?;
+        self.tell(outcome.index, &failure);
+        Ok(match self.on_error {
+            OnError::Stop => End::Stopped,
+            OnError::Continue => End::All,
+        })
+    }
+
+    fn tell(&mut self, index: u64, failure: &Failure) {
+        let hint = if self.hinted.contains(&failure.kind) {
+            None
+        } else {
+            self.hinted.push(failure.kind);
+            hint(failure.kind, &self.limits)
+        };
+        let name = self.names.of(index);
+        self.console
+            .failure(index, name.as_deref(), failure, hint.as_deref());
+    }
+
+    fn flush(&mut self) -> Result<(), Problem> {
+        match &mut self.sink {
+            Sink::Stdout(stdout) if !stdout.buffer().is_empty() => match self.style.terminal {
+                true => self.console.aside(|| stdout.flush()),
+                false => stdout.flush(),
+            }
+            .map_err(Problem::stdout),
+            Sink::Stdout(_) | Sink::Directory(_) => Ok(()),
+        }
+    }
+}
+
+fn is_cancelled(outcome: &Outcome) -> bool {
+    matches!(&outcome.result, Err(failure) if failure.kind == FailureKind::Cancelled)
+}
+
+/// What to do about a kind of failure, if anything is known.
+fn hint(kind: FailureKind, limits: &Limits) -> Option<String> {
+    match kind {
+        FailureKind::Timeout => Some(format!(
+            "raise --timeout, which is {}",
+            humantime::format_duration(limits.timeout)
+        )),
+        FailureKind::Memory => Some(format!(
+            "raise --memory, which is {}",
+            show_size(limits.memory_bytes)
+        )),
+        FailureKind::OutputLimit => Some(format!(
+            "raise --result-bytes, which is {}, or --log-bytes, which is {}",
+            show_size(limits.result_bytes),
+            show_size(limits.log_bytes)
+        )),
+        FailureKind::InvalidInput => {
+            Some("`wasmpool inspect MODULE` tells the types of its functions".into())
+        }
+        FailureKind::Failed
+        | FailureKind::Trap
+        | FailureKind::WorkerLost
+        | FailureKind::Cancelled => None,
+    }
+}
+
+fn summary(stats: &Stats, done: u64, failed: u64, started: Instant) -> String {
+    let kinds: Vec<_> = stats
+        .failed
+        .iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(kind, count)| format!("{kind} {count}"))
+        .collect();
+    let kinds = match kinds.is_empty() {
+        true => String::new(),
+        false => format!(" ({})", kinds.join(", ")),
+    };
+    let code = match stats.from_cache {
+        true => "compiled before",
+        false => "compiled now",
+    };
+    format!(
+        "items: {done} done, {failed} failed{kinds}, {} run again\n\
+         workers: {} started, {} replaced\n\
+         data: {} in, {} out, {} chunks\n\
+         time: {:.3} s, of which {:.3} s until the first worker was ready ({code})\n",
+        stats.run_again,
+        stats.workers_started,
+        stats.workers_replaced,
+        show_size(stats.bytes_in),
+        show_size(stats.bytes_out),
+        stats.chunks,
+        started.elapsed().as_secs_f64(),
+        stats.start_nanos as f64 / 1e9,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ipc::manifest::tests::sample;
+    use crate::ipc::wire::TaskInfo;
+    use crate::pool::options::Bytes;
+
+    fn check(functions: &[&str], tasks: Option<&[&str]>, expected: Result<&str, u8>) {
+        let mut manifest = sample();
+        let function = manifest.functions.remove(0);
+        manifest.functions = functions
+            .iter()
+            .map(|name| crate::ipc::manifest::Function {
+                name: (*name).into(),
+                callable: match name.starts_with('!') {
+                    true => Err("no".into()),
+                    false => Ok(()),
+                },
+                ..function.clone()
+            })
+            .collect();
+        manifest.tasks = tasks.map(|_| "0.1.0".into());
+        let tasks = tasks.unwrap_or_default().iter().map(|name| TaskInfo {
+            name: (*name).into(),
+            description: String::new(),
+        });
+        let found = only_function(&manifest, || Ok(tasks.collect()));
+        assert_eq!(found.map_err(|p| p.code()), expected.map(Into::into));
+    }
+
+    #[test]
+    fn a_function_need_not_be_named_if_it_is_the_only_one() {
+        check(&["a#f"], None, Ok("a#f"));
+        check(&["!x", "f"], None, Ok("f"));
+        check(&[], Some(&["t"]), Ok("t"));
+        check(&["f", "g"], None, Err(exit::USAGE));
+        check(&["f"], Some(&["t"]), Err(exit::USAGE));
+        check(&["!x"], None, Err(exit::MODULE));
+        check(&[], Some(&[]), Err(exit::MODULE));
+    }
+
+    /// Prints outcomes until told to stop; returns what was printed, and how many were done and failed.
+    fn printed(
+        format: Format,
+        on_error: OnError,
+        results: &[Result<&str, FailureKind>],
+    ) -> (String, u64, u64) {
+        let path = std::env::temp_dir().join(format!(
+            "wasmpool-printed-{}-{format:?}-{on_error:?}",
+            std::process::id()
+        ));
+        let mut printer = Printer {
+            sink: Sink::Stdout(BufWriter::new(File::create(&path).unwrap())),
+            style: Style {
+                format,
+                null_for_failed: on_error == OnError::Continue,
+                terminal: false,
+            },
+            on_error,
+            names: Names::Arguments(Arc::from([])),
+            limits: Limits::new(),
+            console: Arc::new(Console::plain()),
+            interrupt: Interrupt::default(),
+            buffer: Vec::new(),
+            done: 0,
+            failed: 0,
+            hinted: Vec::new(),
+        };
+        for (index, result) in (0..).zip(results) {
+            let outcome = Outcome {
+                index,
+                emitted: Vec::new(),
+                result: result
+                    .map(|text| Bytes::Owned(text.into()))
+                    .map_err(|kind| Failure {
+                        kind,
+                        message: "told by a test".into(),
+                        backtrace: Vec::new(),
+                        attempts: 1,
+                    }),
+                attempts: 1,
+                nanos: 0,
+            };
+            if printer.print(&outcome).unwrap() == End::Stopped {
+                break;
+            }
+        }
+        printer.flush().unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        (text, printer.done, printer.failed)
+    }
+
+    #[test]
+    fn what_is_printed_when_an_item_fails() {
+        let results = [Ok("1"), Err(FailureKind::Timeout), Ok("{"), Ok("4")];
+        let printed = |format, on_error| printed(format, on_error, &results);
+        assert_eq!(printed(Format::Values, OnError::Stop), ("1\n".into(), 1, 1));
+        assert_eq!(
+            printed(Format::Values, OnError::Continue),
+            ("1\nnull\nnull\n4\n".into(), 2, 2)
+        );
+        assert_eq!(
+            printed(Format::Raw, OnError::Continue),
+            ("1{4".into(), 3, 1)
+        );
+        let (records, done, failed) = printed(Format::Records, OnError::Stop);
+        assert_eq!((records.lines().count(), done, failed), (2, 1, 1));
+    }
+
+    #[test]
+    fn a_summary_tells_all_counts() {
+        let stats = Stats {
+            failed: vec![(FailureKind::Trap, 2), (FailureKind::Timeout, 0)],
+            workers_started: 4,
+            workers_replaced: 2,
+            run_again: 5,
+            chunks: 6,
+            bytes_in: 7,
+            bytes_out: 20480,
+            from_cache: true,
+            start_nanos: 12_000_000,
+            ..Stats::default()
+        };
+        let text = summary(&stats, 8, 2, Instant::now());
+        for expected in [
+            "items: 8 done, 2 failed (trap 2), 5 run again\n",
+            "workers: 4 started, 2 replaced\n",
+            "data: 7 bytes in, 20 KiB out, 6 chunks\n",
+            "0.012 s until the first worker was ready (compiled before)\n",
+        ] {
+            assert!(text.contains(expected), "{text}");
+        }
+    }
+}

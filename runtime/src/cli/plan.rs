@@ -1,0 +1,142 @@
+//! What a `map` is to do: validated options. Making a plan opens the input and makes the output directory, and starts
+//! nothing.
+
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+
+use super::args::{Format, MapArgs};
+use super::console::Console;
+use super::directory::Directory;
+use super::exit::Problem;
+use super::items::Items;
+use super::output::Style;
+use super::target::{self, Target};
+use crate::encoding::Encoding;
+use crate::limits::Limits;
+use crate::mode::Isolation;
+use crate::pool::options::{JobOptions, OnError};
+
+/// A map, ready to be run.
+pub struct Plan {
+    /// The module and the function.
+    pub target: Target,
+    /// What it is run over.
+    pub items: Items,
+    /// The bounds on an item.
+    pub limits: Limits,
+    /// How the job is run.
+    pub job: JobOptions,
+    /// Worker processes, if that is said.
+    pub workers: Option<u32>,
+    /// How far items are kept apart.
+    pub isolation: Isolation,
+    /// After how many items a worker is replaced, if it is.
+    pub max_items_per_worker: Option<u32>,
+    /// Whether compiled components are cached.
+    pub cache: bool,
+    /// How outcomes are printed.
+    pub style: Style,
+    /// Where they are written to, if not to standard output.
+    pub directory: Option<Directory>,
+    /// Standard error.
+    pub console: Console,
+    /// Whether a summary is printed at the end.
+    pub stats: bool,
+}
+
+impl Plan {
+    /// Validates the flags.
+    ///
+    /// # Errors
+    /// If they contradict each other, or if what they name cannot be used.
+    pub fn new(args: MapArgs) -> Result<Self, Problem> {
+        let target = target::split(&args.target, |path| path.exists() && !path.is_dir())
+            .map_err(Problem::usage_text)?;
+        let limits = limits(&args);
+        let items = items(args.items, args.input, args.lines, args.files)?;
+        let directory = args
+            .output_dir
+            .map(|dir| Directory::new(&dir, &items, args.output))
+            .transpose()?;
+        let on_error = OnError::from(args.on_error);
+        let terminal = directory.is_none() && io::stdout().is_terminal();
+        Ok(Plan {
+            job: JobOptions {
+                input: items.encoding(),
+                output: match args.output {
+                    Format::Values | Format::Records => Encoding::Json,
+                    Format::Raw => Encoding::Raw,
+                },
+                chunk_size: args.chunk_size,
+                ordered: !args.unordered,
+                on_error,
+                retries: args.retries,
+            },
+            style: Style {
+                format: args.output,
+                null_for_failed: on_error == OnError::Continue && directory.is_none(),
+                terminal,
+            },
+            console: Console::new(
+                args.quiet,
+                args.verbose,
+                args.progress,
+                items.total(),
+                terminal,
+            ),
+            target,
+            items,
+            limits,
+            workers: args.workers,
+            isolation: args.isolation.into(),
+            max_items_per_worker: args.max_items_per_worker,
+            cache: !args.no_cache,
+            directory,
+            stats: args.stats,
+        })
+    }
+}
+
+fn limits(args: &MapArgs) -> Limits {
+    let mut limits = Limits::new();
+    if let Some(timeout) = args.timeout {
+        limits.timeout = timeout;
+    }
+    if let Some(bytes) = args.memory {
+        limits.memory_bytes = bytes;
+    }
+    if let Some(bytes) = args.result_bytes {
+        limits.result_bytes = bytes;
+    }
+    if let Some(bytes) = args.log_bytes {
+        limits.log_bytes = bytes;
+    }
+    if let Some(timeout) = args.compile_timeout {
+        limits.compile_timeout = timeout;
+    }
+    limits
+}
+
+/// The one source of items that is given.
+fn items(
+    arguments: Vec<String>,
+    input: Option<PathBuf>,
+    lines: Option<PathBuf>,
+    files: Vec<PathBuf>,
+) -> Result<Items, Problem> {
+    match (input, lines) {
+        (Some(path), _) => Items::lines(&path, true),
+        (_, Some(path)) => Items::lines(&path, false),
+        _ if !files.is_empty() => Items::files(&files),
+        _ if !arguments.is_empty() => Ok(Items::Arguments(arguments.into())),
+        _ => {
+            let hint = if io::stdin().is_terminal() {
+                "give them as arguments, or with --input FILE, --lines FILE or --files PATH"
+            } else {
+                "give them as arguments, or with --input FILE, --lines FILE or --files PATH; \
+                 `--input -` reads JSON lines from standard input"
+            };
+            Err(Problem::usage_text("there are no items").hint(hint))
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Ctrl-C: the first cancels the job, the second ends this process at once. Workers end with it.
+
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use signal_hook::consts::SIGINT;
+use signal_hook::iterator::Signals;
+
+use super::exit;
+use crate::pool::Canceller;
+
+/// What Ctrl-C does now.
+#[derive(Clone, Default)]
+pub struct Interrupt(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    job: Option<Canceller>,
+    interrupted: bool,
+}
+
+impl Interrupt {
+    /// Listens from now on. Until there is a job, the first Ctrl-C ends this process.
+    ///
+    /// # Errors
+    /// If the system refuses the handler or the thread.
+    pub fn listen() -> io::Result<Self> {
+        let interrupt = Interrupt::default();
+        let mut signals = Signals::new([SIGINT])?;
+        let state = interrupt.clone();
+        thread::Builder::new()
+            .name("interrupt".into())
+            .spawn(move || {
+                for _ in signals.forever() {
+                    state.signal();
+                }
+            })?;
+        Ok(interrupt)
+    }
+
+    /// The first Ctrl-C is to cancel this job.
+    pub fn cancels(&self, job: Canceller) {
+        self.lock().job = Some(job);
+    }
+
+    /// Whether the job was cancelled by Ctrl-C.
+    pub fn is_interrupted(&self) -> bool {
+        self.lock().interrupted
+    }
+
+    fn signal(&self) {
+        let mut state = self.lock();
+        match state.job.take() {
+            Some(job) => {
+                state.interrupted = true;
+                // Cancelling may wait for the pool, which must not keep anyone from asking.
+                drop(state);
+                job.cancel();
+            }
+            None => std::process::exit(exit::INTERRUPTED.into()),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,137 @@
+//! Sizes, durations and counts as people write them. Pure functions.
+
+use std::time::Duration;
+
+use crate::pool::options::ChunkSize;
+
+/// A number that is at least 1.
+pub fn count(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        Ok(0) => Err("must be at least 1".into()),
+        Ok(n) => Ok(n),
+        Err(_) => Err(format!(
+            "must be a whole number from 1 to {}, such as 4",
+            u32::MAX
+        )),
+    }
+}
+
+/// `auto`, or a number that is at least 1.
+pub fn chunk_size(text: &str) -> Result<ChunkSize, String> {
+    match text {
+        "auto" => Ok(ChunkSize::Auto),
+        text => count(text)
+            .map(ChunkSize::Items)
+            .map_err(|e| format!("{e}, or `auto`")),
+    }
+}
+
+/// A time with its unit, as `500ms` or `1m 30s`; more than none.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let time = humantime::parse_duration(text)
+        .map_err(|e| format!("{e}; write a time with its unit, such as 500ms, 30s or 2m"))?;
+    if time.is_zero() {
+        return Err("must be more than none".into());
+    }
+    Ok(time)
+}
+
+/// Bytes, as `64MiB`, `1GB` or `4096`; at least 1.
+pub fn size(text: &str) -> Result<u64, String> {
+    const HOW: &str = "write bytes, such as 4096, 512KiB, 64MiB or 2GiB";
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().map_err(|_| HOW.to_string())?;
+    let unit: u64 = match unit.trim_start().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "kb" => 1000,
+        "mb" => 1_000_000,
+        "gb" => 1_000_000_000,
+        "kib" => 1 << 10,
+        "mib" => 1 << 20,
+        "gib" => 1 << 30,
+        _ => return Err(HOW.into()),
+    };
+    match number.checked_mul(unit) {
+        None => Err("is too large".into()),
+        Some(0) => Err("must be at least 1 byte".into()),
+        Some(bytes) => Ok(bytes),
+    }
+}
+
+/// Bytes for people: `4096 bytes` up to 10 KiB, then the largest unit that fits.
+pub fn show_size(bytes: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    if bytes < 10 << 10 {
+        return format!("{bytes} bytes");
+    }
+    for (unit, name) in UNITS {
+        if bytes >= unit {
+            return match bytes % unit {
+                0 => format!("{} {name}", bytes / unit),
+                _ => format!("{:.1} {name}", bytes as f64 / unit as f64),
+            };
+        }
+    }
+    format!("{bytes} bytes")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        for (text, expected) in [
+            ("4096", Some(4096)),
+            ("64MiB", Some(64 << 20)),
+            ("64 mib", Some(64 << 20)),
+            ("2GiB", Some(2 << 30)),
+            ("1kB", Some(1000)),
+            ("1b", Some(1)),
+            ("0", None),
+            ("", None),
+            ("MiB", None),
+            ("-1", None),
+            ("1.5MiB", None),
+            ("64M", None),
+            ("99999999999GiB", None),
+            ("99999999999999999999999", None),
+        ] {
+            assert_eq!(size(text).ok(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn durations() {
+        for (text, expected) in [
+            ("500ms", Some(Duration::from_millis(500))),
+            ("30s", Some(Duration::from_secs(30))),
+            ("1m 30s", Some(Duration::from_secs(90))),
+            ("2h", Some(Duration::from_secs(7200))),
+            ("0s", None),
+            ("30", None),
+            ("-1s", None),
+            ("soon", None),
+        ] {
+            assert_eq!(duration(text).ok(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn counts_and_chunks() {
+        assert_eq!(count("4"), Ok(4));
+        assert!(count("0").is_err() && count("-1").is_err() && count("x").is_err());
+        assert_eq!(chunk_size("auto"), Ok(ChunkSize::Auto));
+        assert_eq!(chunk_size("8"), Ok(ChunkSize::Items(8)));
+        assert!(chunk_size("0").is_err());
+    }
+
+    #[test]
+    fn sizes_are_shown_with_one_unit() {
+        assert_eq!(show_size(0), "0 bytes");
+        assert_eq!(show_size(4096), "4096 bytes");
+        assert_eq!(show_size(64 << 20), "64 MiB");
+        assert_eq!(show_size(1_500_000), "1.4 MiB");
+    }
+}
