@@ -16,5 +16,7 @@ pub mod ipc;
 pub mod limits;
 pub mod mode;
 pub mod pool;
+pub mod sandbox;
 pub mod sys;
 pub mod text;
+pub mod worker;

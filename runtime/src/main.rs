@@ -1,2 +1,4 @@
 //! The command line.
-fn main() {}
+fn main() {
+    wasmpool::worker::enter_if_asked();
+}
