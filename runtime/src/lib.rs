@@ -18,6 +18,8 @@ pub mod ipc;
 pub mod limits;
 pub mod mode;
 pub mod pool;
+pub mod sandbox;
 pub mod sys;
 pub mod text;
 mod threads;
+pub mod worker;

@@ -3,5 +3,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    wasmpool::worker::enter_if_asked();
     wasmpool::cli::main()
 }

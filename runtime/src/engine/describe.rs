@@ -416,7 +416,7 @@ fn wasi_packages() -> String {
 }
 
 /// Whether `version` is a release `major.minor.x`.
-fn is_minor(version: &str, major: u32, minor: u32) -> bool {
+pub(super) fn is_minor(version: &str, major: u32, minor: u32) -> bool {
     let mut parts = version.split('.').map(|part| part.parse::<u32>().ok());
     parts.next() == Some(Some(major))
         && parts.next() == Some(Some(minor))

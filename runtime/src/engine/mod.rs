@@ -3,8 +3,14 @@
 pub mod compile;
 pub mod config;
 pub mod describe;
+pub mod ended;
+pub mod host;
+pub mod instance;
+mod limiter;
+pub mod program;
 pub mod source;
 pub mod value;
+mod wasi;
 
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::process::Pid;
 
-use super::page::{Page, SHARED_BYTES, TO_HOST, TO_WORKER};
+use super::page::{Page, RING_BYTES, SHARED_BYTES, TO_HOST, TO_WORKER};
 use super::ring::{Consumer, Corrupt, Place, Producer};
 use super::wire::{self, FromWorker, ToWorkerMessage};
 use crate::sys::memory::{Shared, fixed_memfd};
@@ -341,6 +341,23 @@ impl WorkerLink {
             let room = self.out.room(at)?;
             let need: usize = 4 + parts.iter().map(|p| p.len()).sum::<usize>();
             if room < need && self.out.sleep(at, room)? && !self.receive()? {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// Waits until the host has read every frame. False if the host is gone.
+    ///
+    /// Between two of these a worker may send fewer payloads than the host keeps.
+    pub fn drain(&mut self) -> Result<bool, LinkError> {
+        self.publish()?;
+        loop {
+            let at = to_host(&self.memory);
+            let room = self.out.room(at)?;
+            if room == RING_BYTES {
+                return Ok(true);
+            }
+            if self.out.sleep(at, room)? && !self.receive()? {
                 return Ok(false);
             }
         }

@@ -259,7 +259,7 @@ fn launch(
 ) -> Result<Shared, Error> {
     let launcher: Box<dyn Launch> = match isolation {
         Isolation::Thread => {
-            crate::threads::launcher(&code.file, code.bytes, mode, &shape.limits, shape.slots)?
+            crate::threads::launcher(&code.file, code.bytes, &code.manifest.needs, &shape.limits, shape.slots)?
         }
         Isolation::Shared | Isolation::Instance | Isolation::Process => {
             Box::new(ForkServer::start(code, mode, &shape.limits, isolation)?)

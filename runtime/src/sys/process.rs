@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
@@ -200,11 +200,49 @@ fn limit(resource: Resource, value: u64) -> io::Result<()> {
     )?)
 }
 
+/// Takes a socket that this process was started with as its standard input, and puts `/dev/null` in the place of
+/// standard input and output. Call it once, before anything else uses either.
+pub fn take_standard_input() -> io::Result<Socket> {
+    let null = std::fs::File::options()
+        .read(true)
+        .write(true)
+        .open("/dev/null")?;
+    // SAFETY: the number is only used for this call; if nothing is open under it, the call fails.
+    let input = unsafe { BorrowedFd::borrow_raw(0) };
+    let socket = rustix::io::fcntl_dupfd_cloexec(input, 3)?;
+    if rustix::net::sockopt::socket_type(&socket)? != rustix::net::SocketType::SEQPACKET {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "standard input is not a socket of wasmpool",
+        ));
+    }
+    for standard in [0, 1] {
+        // SAFETY: `null` is open, and the standard descriptors have no owner that would close them.
+        if unsafe { libc::dup2(null.as_raw_fd(), standard) } == -1 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(Socket::from(socket))
+}
+
+/// Closes every descriptor but the standard ones and `keep`.
+pub fn close_all_but(keep: BorrowedFd<'_>) -> io::Result<()> {
+    let keep = keep.as_raw_fd().unsigned_abs();
+    if keep > 3 {
+        close_range(3, keep - 1)?;
+    }
+    close_range(keep.max(2) + 1, u32::MAX)
+}
+
 /// Closes every descriptor from `first` on.
 pub fn close_from(first: u32) -> io::Result<()> {
+    close_range(first, u32::MAX)
+}
+
+fn close_range(first: u32, last: u32) -> io::Result<()> {
     // SAFETY: descriptors are closed under owners that will not use them again: the caller is a new process that keeps
     // nothing of what it inherited.
-    match unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) } {
+    match unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }

@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::io::Errno;
-use rustix::net::sockopt::set_socket_passcred;
+use rustix::net::sockopt::{set_socket_passcred, socket_peercred};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags,
     SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg,
@@ -67,6 +67,11 @@ impl Socket {
     /// Asks the kernel to say with each message which process sent it.
     pub fn want_sender(&self) -> io::Result<()> {
         Ok(set_socket_passcred(&self.0, true)?)
+    }
+
+    /// The process that made the pair.
+    pub fn maker(&self) -> io::Result<Pid> {
+        Ok(socket_peercred(&self.0)?.pid)
     }
 
     /// Sends one message, waiting for room.

@@ -1,0 +1,366 @@
+//! One instance of a program, and calling it.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use thiserror::Error;
+use wasmtime::component::{self, ComponentType, Func, Lift, Lower};
+use wasmtime::{Store, UpdateDeadline};
+
+use super::ended::{Circumstances, Interrupted, Stopped, stopped};
+use super::host::Host;
+use super::limiter::Limiter;
+use super::program::Program;
+use super::value::{CallError, Invoker};
+use super::wasi::{self, Wasi};
+use crate::encoding::Encoding;
+use crate::failure::FailureKind;
+use crate::ipc::frame::Ended;
+use crate::ipc::wire::TaskInfo;
+use crate::text::printable;
+
+/// Tasks that a component may list.
+const MAX_TASKS: usize = 1024;
+/// Bytes of a task's name.
+const MAX_TASK_NAME_BYTES: usize = 256;
+/// Bytes of all names and descriptions together: they cross in one message.
+const MAX_TASKS_BYTES: usize = 48 << 10;
+/// Bytes that one call may copy out of a guest, besides twice a result: room for frames, and for values that are
+/// larger here than there.
+const COPY_BYTES: u64 = 64 << 20;
+
+/// What a store holds.
+pub struct State<H> {
+    pub(super) host: H,
+    pub(super) limiter: Limiter,
+    pub(super) panic: Option<String>,
+    /// Made when a guest first uses it: most never do.
+    pub(super) wasi: Option<Wasi>,
+}
+
+impl<H> std::fmt::Debug for State<H> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("State")
+            .field("limiter", &self.limiter)
+            .field("panic", &self.panic)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What became of a call that has no result.
+#[derive(Debug, Error)]
+pub enum NoResult {
+    /// The item does not fit.
+    #[error("{0}")]
+    InvalidInput(String),
+    /// The function returned an error; the guest's words.
+    #[error("{0}")]
+    Failed(String),
+    /// The instance cannot be called again.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}
+
+#[derive(Clone, Copy, ComponentType, Lift, Lower)]
+#[component(enum)]
+#[repr(u8)]
+enum WitEncoding {
+    #[component(name = "json")]
+    Json,
+    #[component(name = "postcard")]
+    Postcard,
+    #[component(name = "raw")]
+    Raw,
+}
+
+impl From<Encoding> for WitEncoding {
+    fn from(encoding: Encoding) -> Self {
+        match encoding {
+            Encoding::Json => WitEncoding::Json,
+            Encoding::Postcard => WitEncoding::Postcard,
+            Encoding::Raw => WitEncoding::Raw,
+        }
+    }
+}
+
+#[derive(ComponentType, Lift)]
+#[component(variant)]
+enum RunError {
+    #[component(name = "unknown-task")]
+    UnknownTask(u32),
+    #[component(name = "unsupported-encoding")]
+    UnsupportedEncoding(WitEncoding),
+    #[component(name = "malformed-chunk")]
+    MalformedChunk(u64),
+}
+
+impl std::fmt::Display for RunError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            RunError::UnknownTask(task) => write!(f, "the guest knows no task {task}"),
+            RunError::UnsupportedEncoding(encoding) => {
+                let name = match encoding {
+                    WitEncoding::Json => "JSON",
+                    WitEncoding::Postcard => "postcard",
+                    WitEncoding::Raw => "raw bytes",
+                };
+                write!(f, "the guest does not support {name}")
+            }
+            RunError::MalformedChunk(at) => {
+                write!(f, "the guest could not read its items from byte {at} on")
+            }
+        }
+    }
+}
+
+#[derive(ComponentType, Lift)]
+#[component(record)]
+struct Task {
+    name: String,
+    description: String,
+}
+
+type RunParams<'a> = (u32, WitEncoding, WitEncoding, &'a [u8]);
+type RunResults = (Result<Vec<u8>, RunError>,);
+
+/// One instance and its store. After [`Stopped`] it must only be dropped.
+pub struct Instance<H: Host> {
+    store: Store<State<H>>,
+    instance: component::Instance,
+    run: Option<Func>,
+    exports: HashMap<String, Invoker>,
+    /// Keeps the code mapped. Behind all that points into it.
+    program: Arc<Program<H>>,
+}
+
+impl<H: Host> std::fmt::Debug for Instance<H> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Instance")
+            .field("program", &self.program)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<H: Host> Instance<H> {
+    /// Makes an instance: runs the component's start functions, and nothing else of it.
+    ///
+    /// `stop` ends guest code in a program with epochs, at the next [`Program::interrupt`] after it is set.
+    pub fn new(
+        program: &Arc<Program<H>>,
+        host: H,
+        stop: Option<Arc<AtomicBool>>,
+    ) -> Result<Self, Stopped> {
+        let limits = &program.limits;
+        let state = State {
+            limiter: Limiter::new(limits),
+            panic: None,
+            wasi: None,
+            host,
+        };
+        let mut store = Store::new(&program.engine, state);
+        store.limiter(|state| &mut state.limiter);
+        let copies = limits
+            .result_bytes
+            .saturating_mul(2)
+            .saturating_add(COPY_BYTES);
+        store.set_hostcall_fuel(usize::try_from(copies).unwrap_or(usize::MAX));
+        if program.mode.epochs {
+            store.set_epoch_deadline(1);
+            let stop = stop.unwrap_or_default();
+            let flag = stop.clone();
+            store.epoch_deadline_callback(move |_| match flag.load(Ordering::Acquire) {
+                true => Err(Interrupted.into()),
+                false => Ok(UpdateDeadline::Continue(1)),
+            });
+            // Set before the deadline was: no epoch to come would tell.
+            if stop.load(Ordering::Acquire) {
+                return Err(Stopped::Gone);
+            }
+        }
+        let made = entered(program, || program.pre.instantiate(&mut store));
+        let instance = match made {
+            Ok(instance) => instance,
+            Err(error) => return Err(explain(store.data_mut(), &error)),
+        };
+        let run = program
+            .map
+            .as_ref()
+            .and_then(|map| instance.get_func(&mut store, map.run));
+        Ok(Instance {
+            store,
+            instance,
+            run,
+            exports: HashMap::new(),
+            program: program.clone(),
+        })
+    }
+
+    /// The tasks that the guest lists, with texts fit to print. Empty for a component without tasks.
+    pub fn list_tasks(&mut self) -> Result<Vec<TaskInfo>, Stopped> {
+        let Some(map) = &self.program.map else {
+            return Ok(Vec::new());
+        };
+        let tasks = entered(&self.program, || {
+            let list = self
+                .instance
+                .get_typed_func::<(), (Vec<Task>,)>(&mut self.store, map.list_tasks)?;
+            list.call(&mut self.store, ())
+        });
+        match tasks {
+            Ok((tasks,)) => checked(tasks).map_err(|message| Stopped::Ended(trap(message))),
+            Err(error) => Err(explain(self.store.data_mut(), &error)),
+        }
+    }
+
+    /// Runs one task over a chunk, framed as the WIT says. The host hears of the items as they start and end.
+    pub fn run_chunk(
+        &mut self,
+        task: u32,
+        input: Encoding,
+        output: Encoding,
+        chunk: &[u8],
+    ) -> Result<(), Stopped> {
+        self.fresh();
+        let Some(run) = self.run else {
+            return Err(Stopped::Ended(trap("the component has no tasks".into())));
+        };
+        let returned = entered(&self.program, || {
+            // The parameters' type has the chunk's lifetime, so the function cannot be kept typed.
+            let run = run.typed::<RunParams<'_>, RunResults>(&self.store)?;
+            run.call(&mut self.store, (task, input.into(), output.into(), chunk))
+        });
+        match returned {
+            Ok((Ok(frames),)) if frames.is_empty() => Ok(()),
+            Ok((Ok(frames),)) => {
+                let reported = self.store.data().host.report(&frames);
+                reported.map_err(|error| explain(self.store.data_mut(), &error.into()))
+            }
+            Ok((Err(error),)) => Err(Stopped::Ended(trap(error.to_string()))),
+            Err(error) => Err(explain(self.store.data_mut(), &error)),
+        }
+    }
+
+    /// Calls an exported function, by its full name in the manifest, and appends its result to `out`.
+    pub fn call(
+        &mut self,
+        export: &str,
+        input: Encoding,
+        item: &[u8],
+        output: Encoding,
+        out: &mut Vec<u8>,
+    ) -> Result<(), NoResult> {
+        self.fresh();
+        let cached = self.exports.contains_key(export);
+        if !cached {
+            let func = self.find(export);
+            let func = func.ok_or_else(|| no_function(export))?;
+            let invoker = Invoker::new(&self.store, func)
+                .map_err(|error| NoResult::InvalidInput(error.to_string()))?;
+            if let Entry::Vacant(place) = self.exports.entry(export.to_owned()) {
+                place.insert(invoker);
+            }
+        }
+        let invoker = self
+            .exports
+            .get(export)
+            .ok_or_else(|| no_function(export))?;
+        let called = {
+            let _guard = match self.program.has_wasi {
+                true => wasi::enter().map(Some),
+                false => Ok(None),
+            }
+            .map_err(|error| NoResult::Stopped(explain(self.store.data_mut(), &error)))?;
+            invoker.call(&mut self.store, input, item, output, out)
+        };
+        called.map_err(|error| match error {
+            CallError::InvalidInput(message) => NoResult::InvalidInput(message),
+            CallError::Failed(message) => NoResult::Failed(message),
+            CallError::Trap(error) => explain(self.store.data_mut(), &error).into(),
+        })
+    }
+
+    /// Nothing that happened before is the next call's fault.
+    fn fresh(&mut self) {
+        let state = self.store.data_mut();
+        state.limiter.forget();
+        state.panic = None;
+    }
+
+    fn find(&mut self, export: &str) -> Option<Func> {
+        match export.rsplit_once('#') {
+            None => self.instance.get_func(&mut self.store, export),
+            Some((interface, function)) => {
+                let interface = self
+                    .instance
+                    .get_export_index(&mut self.store, None, interface)?;
+                let function =
+                    self.instance
+                        .get_export_index(&mut self.store, Some(&interface), function)?;
+                self.instance.get_func(&mut self.store, function)
+            }
+        }
+    }
+}
+
+fn no_function(export: &str) -> NoResult {
+    NoResult::InvalidInput(format!("the component exports no function {export}"))
+}
+
+/// Runs `guest` where WASI finds its runtime, if the program uses WASI.
+fn entered<H: Host, T>(
+    program: &Program<H>,
+    guest: impl FnOnce() -> wasmtime::Result<T>,
+) -> wasmtime::Result<T> {
+    let _guard = match program.has_wasi {
+        true => Some(wasi::enter()?),
+        false => None,
+    };
+    guest()
+}
+
+fn explain<H>(state: &mut State<H>, error: &wasmtime::Error) -> Stopped {
+    let known = Circumstances {
+        panic: state.panic.take(),
+        refused: state.limiter.refused.take(),
+    };
+    stopped(error, known)
+}
+
+fn trap(message: String) -> Ended {
+    Ended {
+        kind: FailureKind::Trap,
+        message,
+        backtrace: Vec::new(),
+    }
+}
+
+/// The guest's list within its bounds. Names must be whole; descriptions are cut.
+fn checked(tasks: Vec<Task>) -> Result<Vec<TaskInfo>, String> {
+    if tasks.len() > MAX_TASKS {
+        return Err(format!(
+            "{} tasks listed, at most {MAX_TASKS} are taken",
+            tasks.len()
+        ));
+    }
+    let names: usize = tasks.iter().map(|task| task.name.len() + 8).sum();
+    let Some(mut left) = MAX_TASKS_BYTES.checked_sub(names) else {
+        return Err(format!(
+            "names of tasks of {names} bytes, at most {MAX_TASKS_BYTES} are taken"
+        ));
+    };
+    let mut out = Vec::with_capacity(tasks.len());
+    for task in tasks {
+        let name = printable(&task.name, MAX_TASK_NAME_BYTES);
+        if name.is_empty() || name != task.name {
+            return Err(format!(
+                "a task's name is empty, too long or cannot be printed: {name}"
+            ));
+        }
+        let description = printable(&task.description, left.min(2048));
+        left = left.saturating_sub(description.len());
+        out.push(TaskInfo { name, description });
+    }
+    Ok(out)
+}

@@ -1,0 +1,447 @@
+//! A worker's desk: what it does for a guest's calls, and the bookkeeping of the chunk under way.
+//!
+//! Owns the worker's side of the link. Checks what the guest reports; the host checks it again.
+
+use std::os::fd::AsFd;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::engine::host::{Advice, EmitError, Host, HostError};
+use crate::ids::{Seq, SlotId};
+use crate::ipc::frame::{
+    self, Ended, Level, MAX_INLINE, Status, encode_ended, encode_log, encode_result, item_head,
+};
+use crate::ipc::link::{LinkError, WorkerLink};
+use crate::ipc::wire::FromWorker;
+use crate::limits::Limits;
+use crate::sys::clock::now;
+use crate::sys::memory::sealed_memfd;
+
+/// Nanoseconds after which finished results are worth publishing.
+const PUBLISH_NANOS: u64 = 200_000;
+/// Bytes of results after which they are worth publishing.
+const PUBLISH_BYTES: usize = 16 << 10;
+/// Payloads between two waits for the host to have taken them. Fewer than a host keeps.
+const PAYLOADS: u32 = 32;
+/// The mark of an item that has its result, in the place of its emitted bytes.
+const REPORTED: u64 = u64::MAX;
+
+/// Why a worker cannot go on.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// The host is gone.
+    Gone,
+    /// The link is broken.
+    Link(LinkError),
+    /// The guest broke a rule or a bound.
+    Guest(HostError),
+}
+
+impl<E: Into<LinkError>> From<E> for Fault {
+    fn from(error: E) -> Fault {
+        Fault::Link(error.into())
+    }
+}
+
+/// What a chunk is, as far as the desk must know.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Opened<'a> {
+    /// The number of its first item.
+    pub first: Seq,
+    /// How many items.
+    pub count: u32,
+    /// The items' headers.
+    pub items: &'a [u8],
+    /// The deadline of each item in microseconds; 0 for none.
+    pub timeout_micros: u32,
+}
+
+/// The worker's side of everything that a guest asks for. Clones are the same desk.
+#[derive(Clone, Debug)]
+pub struct Desk(Arc<Mutex<State>>);
+
+#[derive(Debug)]
+struct State {
+    link: WorkerLink,
+    slot: SlotId,
+    result_bytes: u64,
+    log_bytes: u64,
+    first: Seq,
+    timeout: u64,
+    heads: Vec<u8>,
+    /// For each item of the chunk the bytes that it emitted, or [`REPORTED`].
+    spent: Vec<u64>,
+    /// How many items were begun.
+    begun: u32,
+    /// Whether an item is running: the last one begun.
+    running: bool,
+    /// Whether the rest of the chunk was taken back.
+    stopped: bool,
+    started: u64,
+    logged: u64,
+    published: u64,
+    pending: usize,
+    payloads: u32,
+    /// Why the link failed in the middle of a guest's call.
+    broken: Option<LinkError>,
+}
+
+impl Desk {
+    pub(super) fn new(link: WorkerLink, slot: SlotId, limits: &Limits) -> Desk {
+        Desk(Arc::new(Mutex::new(State {
+            link,
+            slot,
+            result_bytes: limits.result_bytes,
+            log_bytes: limits.log_bytes,
+            first: Seq(0),
+            timeout: 0,
+            heads: Vec::new(),
+            spent: Vec::new(),
+            begun: 0,
+            running: false,
+            stopped: false,
+            started: 0,
+            logged: 0,
+            published: 0,
+            pending: 0,
+            payloads: 0,
+            broken: None,
+        })))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends a control message.
+    pub(super) fn send(&self, message: &FromWorker) -> Result<(), Fault> {
+        Ok(self.state().link.send(message)?)
+    }
+
+    /// Waits for the next frame. False at the end.
+    pub(super) fn next(&self, frame: &mut Vec<u8>) -> Result<bool, Fault> {
+        Ok(self.state().link.next(frame)?)
+    }
+
+    /// The payload of the chunk just read.
+    pub(super) fn payload(&self) -> Result<std::os::fd::OwnedFd, Fault> {
+        self.state().link.payload()?.ok_or(Fault::Gone)
+    }
+
+    /// Starts the bookkeeping of a chunk.
+    pub(super) fn open(&self, chunk: Opened<'_>) {
+        let mut state = self.state();
+        state.first = chunk.first;
+        state.timeout = u64::from(chunk.timeout_micros) * 1000;
+        state.heads.clear();
+        state.heads.extend_from_slice(chunk.items);
+        state.spent.clear();
+        state.spent.resize(chunk.count as usize, 0);
+        (state.begun, state.running, state.stopped) = (0, false, false);
+    }
+
+    /// Starts the next item of the chunk. False if it was taken back, and all behind it.
+    pub(super) fn start(&self) -> bool {
+        let mut state = self.state();
+        state.start(now())
+    }
+
+    /// Whether the rest of the chunk was taken back.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.state().stopped
+    }
+
+    /// Writes the result of the running item.
+    pub(super) fn finish(&self, status: Status, payload: &[u8]) -> Result<(), Fault> {
+        let mut state = self.state();
+        let Some(index) = state.begun.checked_sub(1) else {
+            return Ok(());
+        };
+        state.result(index, status, payload)?;
+        state.publish_if_due(now())
+    }
+
+    /// Publishes what is finished.
+    pub(super) fn publish(&self) -> Result<(), Fault> {
+        self.state().publish(now())
+    }
+
+    /// After a guest has returned from its chunk: whether it left an item without a result that was not taken back.
+    pub(super) fn left_out(&self) -> bool {
+        let mut state = self.state();
+        state.running = false;
+        let all_begun = state.begun as usize == state.spent.len();
+        state.without_result().is_some() || !(state.stopped || all_begun)
+    }
+
+    /// Says why the item that is to blame ended the worker: the one that runs, else the next one, which is started for
+    /// it. Nothing is said if there is none, or if it was taken back.
+    pub(super) fn end(&self, ended: &Ended) -> Result<(), Fault> {
+        let mut state = self.state();
+        let mut to_blame = state.without_result();
+        if to_blame.is_none() && state.start(now()) {
+            to_blame = state.without_result();
+        }
+        if let Some(index) = to_blame {
+            let item = state.first.plus(index);
+            let frame = encode_ended(item, ended).map_err(std::io::Error::other)?;
+            state.write(&[&frame])?;
+        }
+        state.publish(now())
+    }
+
+    /// The fault behind a guest call that said the host is gone.
+    pub(super) fn fault(&self) -> Fault {
+        self.state().broken.take().map_or(Fault::Gone, Fault::Link)
+    }
+
+    /// Runs what a guest asked for; a broken link is kept for [`Desk::fault`].
+    fn answer<T>(&self, with: impl FnOnce(&mut State) -> Result<T, Fault>) -> Result<T, HostError> {
+        let mut state = self.state();
+        with(&mut state).map_err(|fault| match fault {
+            Fault::Guest(error) => error,
+            Fault::Gone => HostError::Gone,
+            Fault::Link(error) => {
+                state.broken = Some(error);
+                HostError::Gone
+            }
+        })
+    }
+}
+
+fn broken(what: impl Into<String>) -> Fault {
+    Fault::Guest(HostError::Broken(what.into()))
+}
+
+impl State {
+    fn start(&mut self, now: u64) -> bool {
+        let index = self.begun;
+        let taken_back = index as usize >= self.spent.len()
+            || !self.link.page().claim.start(self.first.plus(index));
+        if taken_back {
+            self.stopped = true;
+            self.running = false;
+            return false;
+        }
+        self.link.page().started.0.store(now, Ordering::Release);
+        (self.begun, self.running) = (index + 1, true);
+        (self.started, self.logged) = (now, 0);
+        true
+    }
+
+    /// The item begun that has no result: the last one if it has none, else the first of the others.
+    fn without_result(&self) -> Option<u32> {
+        let last = self.begun.checked_sub(1)?;
+        if self.spent.get(last as usize) != Some(&REPORTED) {
+            return Some(last);
+        }
+        (0..last).find(|i| self.spent.get(*i as usize) != Some(&REPORTED))
+    }
+
+    fn running(&self) -> Option<u32> {
+        self.begun.checked_sub(1).filter(|_| self.running)
+    }
+
+    fn head(&self) -> Option<frame::ItemHead> {
+        item_head(&self.heads, self.running()? as usize)
+    }
+
+    /// The bytes that item `index` has now, with `more`; `Err` if that passes its bound.
+    fn spend(&self, index: u32, more: usize) -> Result<u64, Fault> {
+        let spent = self.spent.get(index as usize).copied().unwrap_or(REPORTED);
+        let sum = spent.saturating_add(more as u64);
+        if sum > self.result_bytes {
+            return Err(Fault::Guest(HostError::OutputLimit(format!(
+                "the item's result passes its limit of {} bytes",
+                self.result_bytes
+            ))));
+        }
+        Ok(sum)
+    }
+
+    fn result(&mut self, index: u32, status: Status, payload: &[u8]) -> Result<(), Fault> {
+        self.spend(index, payload.len())?;
+        self.send(index, status, payload)?;
+        if let Some(spent) = self.spent.get_mut(index as usize) {
+            *spent = REPORTED;
+        }
+        if index + 1 == self.begun {
+            self.running = false;
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, index: u32, status: Status, payload: &[u8]) -> Result<(), Fault> {
+        let item = self.first.plus(index);
+        if payload.len() <= MAX_INLINE {
+            return self.write(&[&encode_result(item, status, false), payload]);
+        }
+        if self.payloads == PAYLOADS {
+            self.payloads = 0;
+            if !self.link.drain()? {
+                return Err(Fault::Gone);
+            }
+        }
+        self.payloads += 1;
+        let file = sealed_memfd("wasmpool-result", &[payload])?;
+        self.link.send_payload(file.as_fd())?;
+        self.write(&[&encode_result(item, status, true)])
+    }
+
+    fn write(&mut self, parts: &[&[u8]]) -> Result<(), Fault> {
+        self.pending += parts.iter().map(|p| p.len()).sum::<usize>();
+        match self.link.write(parts)? {
+            true => Ok(()),
+            false => Err(Fault::Gone),
+        }
+    }
+
+    fn publish_if_due(&mut self, now: u64) -> Result<(), Fault> {
+        if self.pending > PUBLISH_BYTES || now.saturating_sub(self.published) > PUBLISH_NANOS {
+            self.publish(now)?;
+        }
+        Ok(())
+    }
+
+    fn publish(&mut self, now: u64) -> Result<(), Fault> {
+        (self.published, self.pending) = (now, 0);
+        Ok(self.link.publish()?)
+    }
+
+    /// Takes the frames apart that a guest reports, exactly as the WIT says.
+    fn report(&mut self, mut frames: &[u8]) -> Result<(), Fault> {
+        while !frames.is_empty() {
+            let (head, rest) = frames
+                .split_first_chunk::<9>()
+                .ok_or_else(|| broken("a reported result is cut short"))?;
+            let index = u32::from_le_bytes([head[0], head[1], head[2], head[3]]);
+            let len = u32::from_le_bytes([head[5], head[6], head[7], head[8]]) as usize;
+            let status = match head[4] {
+                0 => Status::Done,
+                1 => Status::Failed,
+                2 => Status::InvalidInput,
+                other => return Err(broken(format!("a reported result has status {other}"))),
+            };
+            let (payload, rest) = rest
+                .split_at_checked(len)
+                .ok_or_else(|| broken("a reported result is cut short"))?;
+            frames = rest;
+            if index >= self.begun {
+                return Err(broken(format!(
+                    "item {index} has a result but was not begun"
+                )));
+            }
+            if self.spent.get(index as usize) == Some(&REPORTED) {
+                return Err(broken(format!("item {index} has two results")));
+            }
+            if status != Status::Done && std::str::from_utf8(payload).is_err() {
+                return Err(broken(format!("the message of item {index} is not UTF-8")));
+            }
+            self.result(index, status, payload)?;
+        }
+        Ok(())
+    }
+}
+
+impl Host for Desk {
+    fn begin(&self, index: u32) -> Result<Advice, HostError> {
+        self.answer(|state| {
+            if state.stopped {
+                return Ok(Advice::Stop);
+            }
+            if index != state.begun || index as usize >= state.spent.len() {
+                return Err(broken(format!("item {index} was begun out of turn")));
+            }
+            let now = now();
+            if !state.start(now) {
+                return Ok(Advice::Stop);
+            }
+            if now.saturating_sub(state.published) > PUBLISH_NANOS {
+                state.publish(now)?;
+                return Ok(Advice::Report);
+            }
+            Ok(Advice::Proceed)
+        })
+    }
+
+    fn report(&self, frames: &[u8]) -> Result<(), HostError> {
+        self.answer(|state| {
+            // What was right before the first wrong frame stands.
+            let reported = state.report(frames);
+            state.publish(now())?;
+            reported
+        })
+    }
+
+    fn emit(&self, value: &[u8]) -> Result<Result<(), EmitError>, HostError> {
+        self.answer(|state| {
+            let Some(index) = state.running() else {
+                return Ok(Err(EmitError::NoItem));
+            };
+            let Ok(spent) = state.spend(index, value.len()) else {
+                return Ok(Err(EmitError::OutputLimit(state.result_bytes)));
+            };
+            state.send(index, Status::Emitted, value)?;
+            if let Some(place) = state.spent.get_mut(index as usize) {
+                *place = spent;
+            }
+            state.publish_if_due(now())?;
+            Ok(Ok(()))
+        })
+    }
+
+    fn log(&self, level: Level, message: &str) -> Result<(), HostError> {
+        self.answer(|state| {
+            state.logged = state.logged.saturating_add(message.len() as u64 + 1);
+            if state.logged > state.log_bytes {
+                return Err(Fault::Guest(HostError::OutputLimit(format!(
+                    "the item's log passes its limit of {} bytes",
+                    state.log_bytes
+                ))));
+            }
+            let index = state.begun.saturating_sub(1);
+            let head = encode_log(state.first.plus(index), level);
+            // A message longer than a frame goes in several, each of whole characters.
+            let mut rest = message;
+            loop {
+                let end = rest.floor_char_boundary(MAX_INLINE);
+                let (now, later) = rest.split_at(end);
+                state.write(&[&head, now.as_bytes()])?;
+                rest = later;
+                if rest.is_empty() {
+                    break;
+                }
+            }
+            // At once: the item may never end, and this may say why.
+            state.publish(now())
+        })
+    }
+
+    fn worker_index(&self) -> u32 {
+        self.state().slot.0
+    }
+
+    fn item_index(&self) -> Option<u64> {
+        Some(self.state().head()?.index)
+    }
+
+    fn attempt(&self) -> u32 {
+        self.state().head().map_or(0, |head| head.attempt)
+    }
+
+    fn time_left(&self) -> Option<u64> {
+        let state = self.state();
+        state.running()?;
+        let deadline = state.started.saturating_add(state.timeout);
+        (state.timeout > 0).then(|| deadline.saturating_sub(now()))
+    }
+
+    fn cancelled(&self) -> bool {
+        let state = self.state();
+        let Some(index) = state.running() else {
+            return false;
+        };
+        let number = u64::from(state.first.plus(index).0) + (1 << 32);
+        state.link.page().cancelled.0.load(Ordering::Relaxed) == number
+    }
+}

@@ -1,0 +1,135 @@
+//! What runs outside the host: compiler, fork server and workers.
+//!
+//! - [`enter_if_asked`]: the way in, for programs that are started as one of them.
+//! - `compiler`, `fork_server`: the two roles of a started process.
+//! - `serve`: a worker's life, over a link; the same for processes and threads. `desk`: its side of the link.
+//! - `threads`: workers that are threads of the host.
+//!
+//! Knows the host only through `ipc`.
+
+use std::fmt::Display;
+
+use crate::ipc::launch::{ROLE_ARGUMENT, this_program_serves};
+use crate::ipc::wire::{self, HELLO_BYTES, HelloError, Role};
+use crate::sandbox::{self, Subject};
+use crate::sys::process::{exit_now, take_standard_input};
+use crate::sys::socket::Socket;
+
+mod compiler;
+mod desk;
+mod fork_server;
+pub mod serve;
+pub mod threads;
+
+#[cfg(test)]
+mod tests;
+
+pub use desk::Desk;
+
+/// How a process of the pool ends, for who reads its exit status.
+mod exit {
+    /// Its work is done, or the host wants no more.
+    pub const DONE: i32 = 0;
+    /// A worker whose guest ended it, after it said why.
+    pub const ENDED: i32 = 1;
+    /// Not started by a host, or by one that does not speak this protocol.
+    pub const NOT_ASKED: i32 = 2;
+    /// The other side broke the protocol, or the machine failed.
+    pub const BROKEN: i32 = 3;
+    /// The host speaks another version.
+    pub const VERSION: i32 = 4;
+    /// A step of the sandbox failed.
+    pub const UNSAFE: i32 = 5;
+}
+
+/// Becomes a compiler or a fork server if this process was started to be one, and then never returns. Otherwise does
+/// nothing.
+///
+/// Call it first thing in `main`: a program that does can be its own workers' executable. It must not have started a
+/// thread before.
+pub fn enter_if_asked() {
+    let mut args = std::env::args_os().skip(1);
+    if args.next().is_some_and(|arg| arg == ROLE_ARGUMENT) && args.next().is_none() {
+        exit_now(role());
+    }
+    this_program_serves();
+}
+
+fn role() -> i32 {
+    std::panic::set_hook(Box::new(|panic| {
+        eprintln!("wasmpool: a fault in a process of the pool: {panic}");
+        std::process::abort();
+    }));
+    let socket = match take_standard_input() {
+        Ok(socket) => socket,
+        Err(error) => {
+            eprintln!("wasmpool: {ROLE_ARGUMENT} is for wasmpool itself: {error}");
+            return exit::NOT_ASKED;
+        }
+    };
+    let role = match greet(&socket) {
+        Ok(role) => role,
+        Err(code) => return code,
+    };
+    let parent = match socket.maker() {
+        Ok(parent) => parent,
+        Err(error) => return fault(exit::UNSAFE, error),
+    };
+    if let Err(error) = sandbox::enter(Subject::Started {
+        socket: &socket,
+        parent,
+    }) {
+        return fault(exit::UNSAFE, error);
+    }
+    let done = match role {
+        Role::Compiler => compiler::run(&socket),
+        Role::ForkServer => fork_server::run(socket),
+    };
+    match done {
+        Ok(()) => exit::DONE,
+        Err(error) => fault(exit::BROKEN, error),
+    }
+}
+
+/// Reads the host's first message and answers it. `Err` is the exit code.
+fn greet(socket: &Socket) -> Result<Role, i32> {
+    let mut buffer = [0; HELLO_BYTES];
+    let received = match socket.recv(&mut buffer) {
+        Ok(Some(received)) => received,
+        Ok(None) => return Err(exit::DONE),
+        Err(error) => return Err(fault(exit::NOT_ASKED, error)),
+    };
+    match wire::read_hello(&buffer[..received.len]) {
+        Ok(role) => match socket.send(&wire::hello(role), &[]) {
+            Ok(()) => Ok(role),
+            Err(_) => Err(exit::DONE),
+        },
+        Err(error @ HelloError::Version(_)) => {
+            // So that the host can say which versions met.
+            let _ = socket.send(&wire::hello(Role::Compiler), &[]);
+            Err(fault(exit::VERSION, error))
+        }
+        Err(error) => Err(fault(exit::NOT_ASKED, error)),
+    }
+}
+
+fn fault(code: i32, error: impl Display) -> i32 {
+    eprintln!("wasmpool: a process of the pool ends: {error}");
+    code
+}
+
+/// Receives one message with its descriptors. `None` at the end.
+fn receive<T: serde::de::DeserializeOwned>(
+    socket: &Socket,
+) -> std::io::Result<Option<(T, Vec<std::os::fd::OwnedFd>)>> {
+    let mut buffer = vec![0; crate::sys::socket::MAX_MESSAGE];
+    let Some(received) = socket.recv(&mut buffer)? else {
+        return Ok(None);
+    };
+    Ok(Some((wire::decode(&buffer[..received.len])?, received.fds)))
+}
+
+/// A message that does not belong where it came.
+fn unexpected(what: &str) -> std::io::Error {
+    std::io::Error::new(std::io::ErrorKind::InvalidData, what.to_owned())
+}
