@@ -1,0 +1,14 @@
+//! What the suites share: finding the program and the guests, running and watching processes. Knows nothing of the
+//! pool's insides.
+
+mod places;
+mod proc;
+mod random;
+mod run;
+mod suite;
+
+pub use places::{guests, module, program, root, temporary, Temporary};
+pub use proc::{Process, Watched, fork_servers, running, running_program, workers};
+pub use random::Random;
+pub use run::{PATIENCE, Ran, Running, Started, patiently, wasmpool, wasmpool_at};
+pub use suite::Suite;

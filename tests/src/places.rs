@@ -1,0 +1,123 @@
+//! Where things are.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::SystemTime;
+
+/// The workspace's top folder.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("this package lies in the workspace")
+}
+
+/// The folder of the compiled guests; none if `WASMPOOL_GUESTS` is not set.
+///
+/// # Panics
+/// If it is set and is no folder.
+pub fn guests() -> Option<PathBuf> {
+    let folder = PathBuf::from(std::env::var_os("WASMPOOL_GUESTS")?);
+    let folder = match folder.is_relative() {
+        true => root().join(folder),
+        false => folder,
+    };
+    assert!(
+        folder.is_dir(),
+        "WASMPOOL_GUESTS is {}, which is no folder",
+        folder.display()
+    );
+    Some(folder)
+}
+
+/// A text module of these tests, by its name.
+pub fn module(name: &str) -> String {
+    let path = root().join(format!("tests/modules/{name}.wat"));
+    path.to_str().expect("a path that is text").to_owned()
+}
+
+/// The program under test: `wasmpool`, of the same build as the running test.
+///
+/// # Panics
+/// If it was not built, or before its sources were last changed.
+pub fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let this = std::env::current_exe().expect("this program has a path");
+        let program = this.ancestors().skip(1).take(3).map(|f| f.join("wasmpool"));
+        let Some(program) = program.into_iter().find(|path| path.is_file()) else {
+            panic!(
+                "no `wasmpool` lies above {}: run `cargo test --workspace`, or build it first with `cargo build -p \
+                 wasmpool` and the same profile",
+                this.display()
+            );
+        };
+        let built = modified(&program);
+        let newest = newest(&root().join("runtime/src"));
+        assert!(
+            built >= newest,
+            "{} is older than its sources: run `cargo test --workspace`, or build it first with `cargo build -p \
+             wasmpool` and the same profile",
+            program.display()
+        );
+        program
+    })
+}
+
+fn modified(path: &Path) -> SystemTime {
+    let modified = path.metadata().and_then(|m| m.modified());
+    modified.unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+fn newest(folder: &Path) -> SystemTime {
+    let entries = folder
+        .read_dir()
+        .unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
+    let paths = entries.flatten().map(|entry| entry.path());
+    paths
+        .map(|path| match path.is_dir() {
+            true => newest(&path),
+            false => modified(&path),
+        })
+        .max()
+        .unwrap_or(SystemTime::UNIX_EPOCH)
+}
+
+/// A folder that is removed with its value.
+#[derive(Debug)]
+pub struct Temporary(PathBuf);
+
+/// Makes an empty folder.
+pub fn temporary() -> Temporary {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let path = std::env::temp_dir().join(format!("wasmpool-test-{}-{number}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&path);
+    std::fs::create_dir(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    Temporary(path)
+}
+
+impl Temporary {
+    /// A path in the folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// The same as text, for a command line.
+    pub fn text(&self, name: &str) -> String {
+        self.path(name).to_str().expect("a path that is text").to_owned()
+    }
+
+    /// Writes a file, and returns its path.
+    pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> String {
+        let path = self.text(name);
+        std::fs::write(&path, bytes).unwrap_or_else(|e| panic!("{path}: {e}"));
+        path
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
