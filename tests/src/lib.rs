@@ -7,7 +7,7 @@ mod random;
 mod run;
 mod suite;
 
-pub use places::{guests, module, program, root, temporary, Temporary};
+pub use places::{Temporary, guests, module, program, root, temporary};
 pub use proc::{Process, Watched, fork_servers, running, running_program, workers};
 pub use random::Random;
 pub use run::{PATIENCE, Ran, Running, Started, patiently, wasmpool, wasmpool_at};

@@ -105,7 +105,10 @@ impl Temporary {
 
     /// The same as text, for a command line.
     pub fn text(&self, name: &str) -> String {
-        self.path(name).to_str().expect("a path that is text").to_owned()
+        self.path(name)
+            .to_str()
+            .expect("a path that is text")
+            .to_owned()
     }
 
     /// Writes a file, and returns its path.

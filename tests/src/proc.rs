@@ -39,7 +39,9 @@ fn entry(id: i32) -> Option<Entry> {
 
 fn all() -> Vec<Entry> {
     let entries = fs::read_dir("/proc").expect("/proc can be read");
-    let ids = entries.flatten().filter_map(|e| e.file_name().to_str()?.parse().ok());
+    let ids = entries
+        .flatten()
+        .filter_map(|e| e.file_name().to_str()?.parse().ok());
     ids.filter_map(entry).filter(|e| !e.ended).collect()
 }
 

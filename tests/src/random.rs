@@ -15,7 +15,10 @@ impl Random {
     /// Other numbers in every run, or those of `WASMPOOL_TEST_SEED`. Prints the seed.
     pub fn fresh(test: &str) -> Self {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        Self::announced(test, now.map_or(1, |t| u64::from(t.subsec_nanos()) ^ t.as_secs()))
+        Self::announced(
+            test,
+            now.map_or(1, |t| u64::from(t.subsec_nanos()) ^ t.as_secs()),
+        )
     }
 
     fn announced(test: &str, default: u64) -> Self {
@@ -27,8 +30,14 @@ impl Random {
         Random(seed)
     }
 
+    /// Other numbers for each part of a test, under the same seed.
+    pub fn part(mut self, part: usize) -> Self {
+        self.0 = self.0.wrapping_add(part as u64 + 1);
+        Random(self.number())
+    }
+
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -38,6 +47,6 @@ impl Random {
 
     /// A number below `end`, which is not 0.
     pub fn below(&mut self, end: usize) -> usize {
-        (self.next() % end as u64) as usize
+        (self.number() % end as u64) as usize
     }
 }

@@ -101,10 +101,7 @@ pub fn wasmpool<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Running {
 }
 
 /// A copy of the program with arguments.
-pub fn wasmpool_at<S: AsRef<OsStr>>(
-    program: &Path,
-    args: impl IntoIterator<Item = S>,
-) -> Running {
+pub fn wasmpool_at<S: AsRef<OsStr>>(program: &Path, args: impl IntoIterator<Item = S>) -> Running {
     let mut command = Command::new(program);
     command
         .args(args)

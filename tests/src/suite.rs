@@ -27,11 +27,7 @@ impl Suite {
     }
 
     /// Adds a test that needs the compiled guests.
-    pub fn guest(
-        mut self,
-        name: impl Into<String>,
-        run: impl FnOnce() + Send + 'static,
-    ) -> Self {
+    pub fn guest(mut self, name: impl Into<String>, run: impl FnOnce() + Send + 'static) -> Self {
         let name = name.into();
         let missing = guests().is_none();
         if missing {

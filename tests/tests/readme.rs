@@ -1,1 +1,167 @@
-fn main(){}
+//! The commands in READMEs do what is written under them.
+//!
+//! In examples: a block `sh` with commands, then a block `text` with what they print. In the README at the top: blocks
+//! `console`, commands behind `$ `. Commands that run something else than wasmpool and what a shell has are left out.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+
+use wasmpool_tests::{Suite, guests, program, root};
+
+/// What may stand in for the folder in commands.
+const GUESTS: &str = "target/guests";
+/// First words of commands that are run here.
+const KNOWN: &[&str] = &["wasmpool", "seq", "printf", "echo", "cat"];
+
+#[derive(Debug)]
+struct Example {
+    line: usize,
+    command: String,
+    expected: String,
+}
+
+fn main() -> ExitCode {
+    let mut suite = Suite::new().test("examples_have_commands", examples_have_commands);
+    for readme in readmes() {
+        let text = std::fs::read_to_string(&readme)
+            .unwrap_or_else(|e| panic!("{}: {e}", readme.display()));
+        let place = readme
+            .strip_prefix(root())
+            .unwrap_or(&readme)
+            .display()
+            .to_string();
+        for example in examples(&text) {
+            let name = format!("{place}:{}", example.line);
+            let needs_guests = example.command.contains(GUESTS);
+            let run = move || check(&example);
+            suite = match needs_guests {
+                true => suite.guest(name, run),
+                false => suite.test(name, run),
+            };
+        }
+    }
+    suite.run()
+}
+
+fn readmes() -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = example_folders()
+        .iter()
+        .map(|f| f.join("README.md"))
+        .collect();
+    found.push(root().join("README.md"));
+    found.retain(|path| path.is_file());
+    found
+}
+
+fn example_folders() -> Vec<PathBuf> {
+    let entries = root()
+        .join("examples")
+        .read_dir()
+        .expect("there are examples");
+    let mut folders: Vec<_> = entries
+        .flatten()
+        .map(|e| e.path())
+        .filter(|p| p.is_dir())
+        .collect();
+    folders.sort();
+    folders
+}
+
+fn examples_have_commands() {
+    for folder in example_folders() {
+        let readme = folder.join("README.md");
+        let text = std::fs::read_to_string(&readme)
+            .unwrap_or_else(|e| panic!("{}: {e}", readme.display()));
+        assert!(
+            !examples(&text).is_empty(),
+            "{} shows no command",
+            readme.display()
+        );
+    }
+}
+
+/// The fenced blocks of a page: the line where one begins, its language, its lines.
+fn blocks(text: &str) -> Vec<(usize, &str, Vec<&str>)> {
+    let mut blocks = Vec::new();
+    let mut open: Option<(usize, &str, Vec<&str>)> = None;
+    for (at, line) in text.lines().enumerate() {
+        match (&mut open, line.trim_start().strip_prefix("```")) {
+            (None, Some(language)) => open = Some((at + 1, language.trim(), Vec::new())),
+            (Some(_), Some(_)) => blocks.extend(open.take()),
+            (Some((_, _, lines)), None) => lines.push(line),
+            (None, None) => {}
+        }
+    }
+    blocks
+}
+
+fn examples(text: &str) -> Vec<Example> {
+    let mut examples = Vec::new();
+    let blocks = blocks(text);
+    for (at, (line, language, lines)) in blocks.iter().enumerate() {
+        match (*language, blocks.get(at + 1)) {
+            ("sh", Some((_, "text", output))) => examples.push(Example {
+                line: *line,
+                command: lines.join("\n"),
+                expected: output.join("\n"),
+            }),
+            ("console", _) => examples.extend(console(*line, lines)),
+            _ => {}
+        }
+    }
+    examples.retain(|e| {
+        let first = e.command.split_whitespace().next();
+        first.is_some_and(|word| KNOWN.contains(&word)) && e.command.contains("wasmpool")
+    });
+    examples
+}
+
+fn console(line: usize, lines: &[&str]) -> Vec<Example> {
+    let mut examples: Vec<Example> = Vec::new();
+    for (at, text) in lines.iter().enumerate() {
+        if let Some(command) = text.strip_prefix("$ ") {
+            examples.push(Example {
+                line: line + at + 1,
+                command: command.into(),
+                expected: String::new(),
+            });
+        } else if let Some(example) = examples.last_mut() {
+            let part = match example.command.ends_with('\\') && example.expected.is_empty() {
+                true => &mut example.command,
+                false => &mut example.expected,
+            };
+            if !part.is_empty() {
+                part.push('\n');
+            }
+            part.push_str(text);
+        }
+    }
+    examples
+}
+
+fn check(example: &Example) {
+    let mut command = example.command.clone();
+    if let Some(folder) = guests() {
+        command = command.replace(GUESTS, &folder.display().to_string());
+    }
+    let path = std::env::var("PATH").unwrap_or_default();
+    let folder = program().parent().unwrap_or(Path::new("/"));
+    let output = Command::new("bash")
+        .args(["-c", &command])
+        .env("PATH", format!("{}:{path}", folder.display()))
+        .current_dir(root())
+        .stdin(Stdio::null())
+        .output()
+        .expect("there is a shell");
+    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    // What stands under a command is what a terminal shows: also why something has failed.
+    let shown = [stdout.trim_end(), stderr.trim_end()];
+    let both = format!("{stdout}{stderr}");
+    let expected = example.expected.trim_end();
+    assert!(
+        shown.contains(&expected) || both.trim_end() == expected,
+        "line {}: {command}\n--- expected\n{expected}\n--- stdout\n{stdout}--- stderr\n{stderr}",
+        example.line,
+    );
+}
