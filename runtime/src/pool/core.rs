@@ -306,7 +306,14 @@ impl Core {
         }
         match drained {
             Ok(true) => {}
-            Ok(false) => self.places[at].slot.closed(now()),
+            Ok(false) => {
+                // Its last frames may say why it ended.
+                self.read_frames(at);
+                if let Some(link) = &self.places[at].link {
+                    self.poller.remove(link.as_fd());
+                }
+                self.places[at].slot.closed(now());
+            }
             Err(e) => self.violation(at, e.to_string()),
         }
     }
@@ -584,6 +591,10 @@ impl Core {
         if let Some(kill) = &place.kill {
             kill.kill();
         }
+        // A thread that waits is not killed by that, but ends when there is nothing to wait for.
+        if let Some(link) = &place.link {
+            link.finish();
+        }
     }
 
     /// Where a worker's end is wholly heard: its items find their fate, and its place is free.
@@ -605,7 +616,6 @@ impl Core {
         let Some(link) = place.link.take() else {
             return;
         };
-        self.poller.remove(link.as_fd());
         place.kill = None;
         place.bound.clear();
         place.chunks.clear();
