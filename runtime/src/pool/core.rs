@@ -893,12 +893,11 @@ impl Core {
                     payload.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
                     payload.extend_from_slice(bytes);
                 }
-                super::payload::Stored::Sealed(fd, size) => {
+                super::payload::Stored::Sealed(fd, _) => {
                     use std::os::fd::AsFd;
-                    if count > 0 || ITEM_HEAD + 8 > room || !link.send_payload(fd.as_fd())? {
+                    if count > 0 || ITEM_HEAD > room || !link.send_payload(fd.as_fd())? {
                         break;
                     }
-                    payload.extend_from_slice(&size.to_le_bytes());
                     by_descriptor = true;
                 }
             }
