@@ -33,7 +33,7 @@ pub(super) const WAKE: Token = u64::MAX;
 pub(super) const NEWS: Token = u64::MAX - 1;
 
 /// Starts that may fail one after the other before the pool gives up.
-const FAILED_STARTS: u32 = 3;
+const FAILED_STARTS: u32 = 8;
 /// The pause before a start that follows a failed one; doubled each time.
 const RESTART_FLOOR: u64 = 10_000_000;
 /// How long the end of a worker may take to be told after its socket closed.
