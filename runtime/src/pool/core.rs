@@ -33,7 +33,7 @@ pub(super) const WAKE: Token = u64::MAX;
 pub(super) const NEWS: Token = u64::MAX - 1;
 
 /// Starts that may fail one after the other before the pool gives up.
-const FAILED_STARTS: u32 = 3;
+const FAILED_STARTS: u32 = 8;
 /// The pause before a start that follows a failed one; doubled each time.
 const RESTART_FLOOR: u64 = 10_000_000;
 /// How long the end of a worker may take to be told after its socket closed.
@@ -306,7 +306,14 @@ impl Core {
         }
         match drained {
             Ok(true) => {}
-            Ok(false) => self.places[at].slot.closed(now()),
+            Ok(false) => {
+                // Its last frames may say why it ended.
+                self.read_frames(at);
+                if let Some(link) = &self.places[at].link {
+                    self.poller.remove(link.as_fd());
+                }
+                self.places[at].slot.closed(now());
+            }
             Err(e) => self.violation(at, e.to_string()),
         }
     }
@@ -584,6 +591,10 @@ impl Core {
         if let Some(kill) = &place.kill {
             kill.kill();
         }
+        // A thread that waits is not killed by that, but ends when there is nothing to wait for.
+        if let Some(link) = &place.link {
+            link.finish();
+        }
     }
 
     /// Where a worker's end is wholly heard: its items find their fate, and its place is free.
@@ -605,7 +616,6 @@ impl Core {
         let Some(link) = place.link.take() else {
             return;
         };
-        self.poller.remove(link.as_fd());
         place.kill = None;
         place.bound.clear();
         place.chunks.clear();
@@ -883,12 +893,11 @@ impl Core {
                     payload.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
                     payload.extend_from_slice(bytes);
                 }
-                super::payload::Stored::Sealed(fd, size) => {
+                super::payload::Stored::Sealed(fd, _) => {
                     use std::os::fd::AsFd;
-                    if count > 0 || ITEM_HEAD + 8 > room || !link.send_payload(fd.as_fd())? {
+                    if count > 0 || ITEM_HEAD > room || !link.send_payload(fd.as_fd())? {
                         break;
                     }
-                    payload.extend_from_slice(&size.to_le_bytes());
                     by_descriptor = true;
                 }
             }
