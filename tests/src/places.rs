@@ -53,13 +53,15 @@ pub fn program() -> &'static Path {
             );
         };
         let built = modified(&program);
-        let newest = newest(&root().join("runtime/src"));
-        assert!(
-            built >= newest,
-            "{} is older than its sources: run `cargo test --workspace`, or build it first with `cargo build -p \
-             wasmpool` and the same profile",
-            program.display()
-        );
+        for source in sources(&program) {
+            assert!(
+                built >= modified(&source),
+                "{} is older than {}: run `cargo test --workspace`, or build it first with `cargo build -p wasmpool` \
+                 and the same profile",
+                program.display(),
+                source.display()
+            );
+        }
         program
     })
 }
@@ -69,18 +71,19 @@ fn modified(path: &Path) -> SystemTime {
     modified.unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
-fn newest(folder: &Path) -> SystemTime {
-    let entries = folder
-        .read_dir()
-        .unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
-    let paths = entries.flatten().map(|entry| entry.path());
+/// What the program was built from, as cargo notes it beside the program.
+fn sources(program: &Path) -> Vec<PathBuf> {
+    let notes = std::fs::read_to_string(program.with_extension("d")).unwrap_or_default();
+    let sources = notes.split_once(": ").map_or("", |(_, sources)| sources);
+    // Blanks within a path are escaped.
+    let sources = sources.trim().replace("\\ ", "\0");
+    let paths = sources
+        .split_whitespace()
+        .map(|path| path.replace('\0', " "));
     paths
-        .map(|path| match path.is_dir() {
-            true => newest(&path),
-            false => modified(&path),
-        })
-        .max()
-        .unwrap_or(SystemTime::UNIX_EPOCH)
+        .map(PathBuf::from)
+        .filter(|path| path.is_file())
+        .collect()
 }
 
 /// A folder that is removed with its value.

@@ -35,22 +35,12 @@ fn killed_at_random_instants() {
 
     let (mut longest, mut most) = (Duration::ZERO, 0);
     for turn in 0..KILLS {
-        let args = [
-            "map",
-            &spin,
-            "--workers",
-            "3",
-            "--chunk-size",
-            "1",
-            "-1",
-            "-2",
-            "-3",
-            "-4",
-        ];
+        let args = ["map", &spin, "--workers", "3", "--chunk-size", "1"];
         // Every other one may be hit while it compiles.
         let uncached: &[&str] = if turn % 2 == 0 { &["--no-cache"] } else { &[] };
         let isolation = ["--isolation", ["shared", "instance", "process"][turn % 3]];
-        let args = [&args[..3], uncached, &isolation, &args[3..]].concat();
+        let items = ["-1", "-2", "-3", "-4"];
+        let args = [&args[..], uncached, &isolation, &items].concat();
         let mut run = wasmpool_at(&copy, &args).start();
         let mut watched = Watched::new(run.id());
         if turn % 5 == 0 {

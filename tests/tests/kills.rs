@@ -1,5 +1,6 @@
 //! Workers and fork servers that are killed at random instants: nothing is lost, nothing comes twice.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -62,27 +63,32 @@ fn workers_are_killed(options: &[&str]) {
         lines.collect::<Vec<_>>()
     });
 
-    let mut kills = 0;
+    // Each is to be hit once: one that is killed may still be seen for a moment.
+    let mut killed = BTreeSet::new();
     for index in 0..ITEMS {
         // What has gone wrong is told below.
         if writeln!(stdin, "[{index},{STEPS}]").is_err() {
             break;
         }
-        if kills < KILLS && index >= (kills + 1) * (ITEMS / (KILLS + 1)) {
+        if killed.len() < KILLS && index >= (killed.len() + 1) * (ITEMS / (KILLS + 1)) {
             std::thread::sleep(Duration::from_micros(random.number() % 3000));
             patiently("there is a worker to kill, or the run has ended", || {
-                let found = workers(run.id());
-                let killed = !found.is_empty() && found[random.below(found.len())].kill();
-                (killed || reader.is_finished()).then_some(())
+                let mut found = workers(run.id());
+                found.retain(|worker| !killed.contains(worker));
+                let chosen = match found.len() {
+                    0 => None,
+                    n => Some(found[random.below(n)]).filter(|worker| worker.kill()),
+                };
+                killed.extend(chosen);
+                (chosen.is_some() || reader.is_finished()).then_some(())
             });
-            kills += 1;
         }
     }
     drop(stdin);
     let ran = run.finish();
     let lines = reader.join().expect("the reader ends");
     let ran = ran.exits(0);
-    assert_eq!(kills, KILLS);
+    assert_eq!(killed.len(), KILLS);
 
     let mut seen = vec![false; ITEMS];
     for (at, line) in lines.iter().enumerate() {
