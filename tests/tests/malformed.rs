@@ -50,14 +50,17 @@ fn damage(
 ) {
     let mut random = Random::fixed(name).part(part);
     let folder = temporary();
+    let mut refused = 0;
     for number in 0..count {
         let which = random.below(originals.len());
         let original = std::fs::read(&originals[which])
             .unwrap_or_else(|e| panic!("{}: {e}", originals[which].display()));
         let (how, bytes) = damaged(original, &mut random);
         let file = folder.write(&format!("{number}.wasm"), &bytes);
-        check(&file, functions[which], &how);
+        refused += u32::from(check(&file, functions[which], &how) == 3);
     }
+    println!("{name} {part}: {refused} of {count} refused");
+    assert!(refused > 0, "nothing was damaged");
 }
 
 /// The bytes with something wrong, and what.
@@ -104,7 +107,8 @@ fn damaged(mut bytes: Vec<u8>, random: &mut Random) -> (String, Vec<u8>) {
 }
 
 /// Exit 3 with a message, or whatever an ordinary run of a harmlessly changed module gives: not a crash, not a hang.
-fn check(file: &str, function: &str, how: &str) {
+/// Returns the exit code.
+fn check(file: &str, function: &str, how: &str) -> i32 {
     let target = format!("{file}:{function}");
     let args = [
         "map",
@@ -125,4 +129,5 @@ fn check(file: &str, function: &str, how: &str) {
         1..=3 => assert!(ran.stderr.contains("error: "), "{how}: {ran:?}"),
         code => panic!("{how}: exit code {code}: {ran:?}"),
     }
+    ran.code()
 }

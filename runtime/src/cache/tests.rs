@@ -1,3 +1,5 @@
+//! The cache, with folders and entries that others have tampered with.
+
 use std::fs::{self as stdfs, OpenOptions, Permissions};
 use std::io::Write;
 use std::os::fd::AsFd;
