@@ -19,10 +19,14 @@ pub(crate) fn launcher(
     slots: usize,
 ) -> Result<Box<dyn Launch>, Error> {
     let failed = || Error::pool("worker threads cannot be started");
-    let len = usize::try_from(bytes).map_err(std::io::Error::other).map_err(failed())?;
+    let len = usize::try_from(bytes)
+        .map_err(std::io::Error::other)
+        .map_err(failed())?;
     let code = Mapping::read_only(code, len).map_err(failed())?;
     // SAFETY: the code comes from the compiler process, or from the user's own authenticated cache; whoever asks for
     // threads says that the component is trusted.
     let launcher = unsafe { ThreadLauncher::new(&code, needs, limits, slots as u32) };
-    Ok(Box::new(launcher.map_err(std::io::Error::other).map_err(failed())?))
+    Ok(Box::new(
+        launcher.map_err(std::io::Error::other).map_err(failed())?,
+    ))
 }

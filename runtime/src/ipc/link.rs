@@ -110,6 +110,11 @@ impl HostLink {
         self.socket.as_fd()
     }
 
+    /// Tells the worker that nothing more will come. What it sends is still read.
+    pub fn finish(&self) {
+        self.socket.finish();
+    }
+
     /// Bytes of frames, lengths included, that [`HostLink::write`] takes now.
     pub fn room(&self) -> Result<usize, LinkError> {
         Ok(self.out.room(to_worker(&self.memory))?)

@@ -258,9 +258,13 @@ fn launch(
     on_log: Option<Box<dyn Fn(&LogRecord<'_>) + Send + Sync>>,
 ) -> Result<Shared, Error> {
     let launcher: Box<dyn Launch> = match isolation {
-        Isolation::Thread => {
-            crate::threads::launcher(&code.file, code.bytes, &code.manifest.needs, &shape.limits, shape.slots)?
-        }
+        Isolation::Thread => crate::threads::launcher(
+            &code.file,
+            code.bytes,
+            &code.manifest.needs,
+            &shape.limits,
+            shape.slots,
+        )?,
         Isolation::Shared | Isolation::Instance | Isolation::Process => {
             Box::new(ForkServer::start(code, mode, &shape.limits, isolation)?)
         }

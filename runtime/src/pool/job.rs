@@ -247,11 +247,7 @@ impl Job {
         let stop = self.options.on_error == OnError::Stop && kind != FailureKind::Cancelled;
         self.finish(index, Err(failure));
         if stop {
-            self.stop_at(if self.options.ordered {
-                index + 1
-            } else {
-                self.base.max(index)
-            });
+            self.stop_at(if self.options.ordered { index + 1 } else { 0 });
         }
     }
 
@@ -400,9 +396,23 @@ impl Job {
         Some(outcome)
     }
 
-    /// Whether every item that will ever be was handed out.
+    /// Whether nothing more will be handed out: every item was, or those that are left are not wanted.
     pub fn is_over(&self) -> bool {
-        self.items.is_empty() && !self.is_open()
+        let ready = match self.options.ordered {
+            true => matches!(
+                self.items.front(),
+                Some(Item {
+                    progress: Progress::Done(_),
+                    ..
+                })
+            ),
+            false => !self.done.is_empty(),
+        };
+        let unwanted = match self.options.ordered {
+            true => self.base >= self.limit,
+            false => self.limit != u64::MAX,
+        };
+        !ready && (unwanted || (self.items.is_empty() && !self.is_open()))
     }
 
     /// Who is to be woken when there is something to hand out, or nothing more.
@@ -431,5 +441,126 @@ impl Job {
         if let Some(waker) = self.writer.take() {
             waker.wake();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::payload::Payload;
+    use super::*;
+
+    fn job(options: JobOptions, items: usize) -> Job {
+        let mut job = Job::new(0, options);
+        for i in 0..items {
+            job.push(Payload::Bytes(vec![i as u8]).store().unwrap());
+        }
+        job.end_input();
+        (0..items).for_each(|_| job.sent());
+        job
+    }
+
+    fn taken(job: &mut Job) -> Vec<(u64, Result<Vec<u8>, FailureKind>)> {
+        std::iter::from_fn(|| job.take())
+            .map(|o| (o.index, o.result.map(Bytes::into_vec).map_err(|f| f.kind)))
+            .collect()
+    }
+
+    fn succeed(job: &mut Job, index: u64) {
+        job.succeed(index, Bytes::Owned(vec![100 + index as u8]), 1);
+    }
+
+    #[test]
+    fn outcomes_come_in_order_or_as_they_are_done() {
+        for (ordered, expected) in [(true, [0, 1, 2]), (false, [2, 0, 1])] {
+            let mut job = job(
+                JobOptions {
+                    ordered,
+                    ..Default::default()
+                },
+                3,
+            );
+            [2, 0, 1].into_iter().for_each(|i| succeed(&mut job, i));
+            let indices: Vec<u64> = taken(&mut job).into_iter().map(|(i, _)| i).collect();
+            assert_eq!(indices, expected);
+            assert!(job.is_over());
+        }
+    }
+
+    #[test]
+    fn a_stop_keeps_what_came_before_and_gives_up_the_rest() {
+        let mut job = job(JobOptions::default(), 4);
+        succeed(&mut job, 3);
+        job.fail_run(1, FailureKind::Failed, "no".into(), Vec::new());
+        assert_eq!(job.limit(), 2);
+        assert!(!job.is_over(), "item 0 is still wanted");
+        job.again(&[2], &[]);
+        succeed(&mut job, 0);
+        let outcomes = taken(&mut job);
+        assert_eq!(
+            outcomes[..2],
+            [(0, Ok(vec![100])), (1, Err(FailureKind::Failed))]
+        );
+        assert_eq!(outcomes[2], (2, Err(FailureKind::Cancelled)));
+        assert_eq!(job.waiting(), 0);
+    }
+
+    #[test]
+    fn what_is_not_wanted_is_not_waited_for() {
+        let mut job = job(JobOptions::default(), 2);
+        job.fail_run(0, FailureKind::Trap, "trap".into(), Vec::new());
+        assert_eq!(taken(&mut job), [(0, Err(FailureKind::Trap))]);
+        assert!(job.is_over(), "item 1 runs, but nobody wants it");
+    }
+
+    #[test]
+    fn an_item_is_run_again_until_its_retries_are_used_up() {
+        let mut job = job(
+            JobOptions {
+                retries: 2,
+                on_error: OnError::Continue,
+                ..Default::default()
+            },
+            2,
+        );
+        for attempt in 1..=2 {
+            assert!(job.lose(0, "gone"));
+            job.again(&[0], &[1]);
+            assert_eq!(
+                job.peek().map(|(i, _, attempt)| (i, attempt)),
+                Some((0, attempt + 1))
+            );
+            job.sent();
+            assert_eq!(
+                job.peek().map(|(i, _, attempt)| (i, attempt)),
+                Some((1, 1)),
+                "not started: no attempt"
+            );
+            job.sent();
+        }
+        assert!(!job.lose(0, "gone"));
+        succeed(&mut job, 1);
+        succeed(&mut job, 1);
+        assert_eq!(
+            taken(&mut job),
+            [(0, Err(FailureKind::WorkerLost)), (1, Ok(vec![101]))]
+        );
+    }
+
+    #[test]
+    fn output_is_bounded_by_item_and_forgotten_with_the_attempt() {
+        let limits = Limits::new().result_bytes(10).log_bytes(4);
+        let mut job = job(JobOptions::default(), 1);
+        assert_eq!(
+            job.emit(0, Bytes::Owned(vec![0; 8]), &limits),
+            Accepted::Yes
+        );
+        assert_eq!(job.fits(0, 3, &limits), Accepted::TooMuch(10));
+        assert_eq!(job.log(0, 5, &limits), Accepted::TooMuch(4));
+        assert!(job.lose(0, "gone"));
+        job.again(&[0], &[]);
+        job.sent();
+        assert_eq!(job.fits(0, 10, &limits), Accepted::Yes);
+        succeed(&mut job, 0);
+        assert!(job.take().unwrap().emitted.is_empty());
     }
 }

@@ -8,8 +8,8 @@ use rustix::io::Errno;
 use rustix::net::sockopt::{set_socket_passcred, socket_peercred};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags,
-    SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg,
-    sendmsg, socketpair,
+    SendAncillaryBuffer, SendAncillaryMessage, SendFlags, Shutdown, SocketFlags, SocketType,
+    recvmsg, sendmsg, shutdown, socketpair,
 };
 use rustix::process::Pid;
 
@@ -82,6 +82,12 @@ impl Socket {
     /// Sends one message or fails with `WouldBlock`.
     pub fn try_send(&self, message: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<()> {
         self.send_with(message, fds, SendFlags::NOSIGNAL | SendFlags::DONTWAIT)
+    }
+
+    /// Sends nothing any more: the other end comes to the end of what was sent, though this one stays open.
+    pub fn finish(&self) {
+        // Fails only where the other end is gone.
+        let _ = shutdown(&self.0, Shutdown::Write);
     }
 
     fn send_with(

@@ -1,0 +1,418 @@
+//! The pool's one mediator: owns all jobs and all slots, hands out items, takes results, decides who is to blame.
+//!
+//! It never waits: what there is to wait for is told by `Core::next_deadline`, and the waiting is the supervisor's.
+//! `receive` takes what workers say, `dispatch` sends items, `ends` settles ends; each is a part of the same `Core`.
+//!
+//! Everything that a worker says is checked against what it was given; one that lies is ended.
+
+mod dispatch;
+mod ends;
+mod receive;
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::process::ExitStatus;
+use std::sync::Arc;
+
+use self::dispatch::HOSTAGE;
+use self::ends::EXIT_NEWS;
+use super::error::Error;
+use super::job::Job;
+use super::options::{JobOptions, Stats};
+use super::slot::{Assigned, Cause, Slot, State};
+use crate::failure::{Failure, FailureKind};
+use crate::ids::{Generation, JobId, Seq, SlotId};
+use crate::ipc::frame::{Level, Target};
+use crate::ipc::launch::{Kill, Launch};
+use crate::ipc::link::HostLink;
+use crate::ipc::wire::TaskInfo;
+use crate::limits::Limits;
+use crate::sys::clock::{nanos, now};
+use crate::sys::poll::{Poller, Token, Waker};
+use crate::sys::process::ProcessHandle;
+use crate::text::printable;
+
+/// The supervisor's own wake-up in the poller.
+pub(super) const WAKE: Token = u64::MAX;
+/// The launcher's news in the poller.
+pub(super) const NEWS: Token = u64::MAX - 1;
+
+/// Bytes of a guest's message that are passed on.
+const MESSAGE_BYTES: usize = 16 << 10;
+
+/// How the pool is to be.
+pub(super) struct Shape {
+    pub limits: Limits,
+    /// Workers that run items at the same time.
+    pub workers: usize,
+    /// Places: more than workers where spares are kept ready.
+    pub slots: usize,
+    pub max_items_per_worker: Option<u64>,
+    /// Whether the component is written with the guest SDK.
+    pub has_tasks: bool,
+}
+
+/// A message of a guest, to be given to the user outside of the core's lock.
+pub(super) struct Logged {
+    pub index: u64,
+    pub level: Level,
+    pub message: String,
+}
+
+struct Place {
+    slot: Slot,
+    link: Option<HostLink>,
+    kill: Option<Box<dyn Kill>>,
+    /// Functions that this worker knows.
+    bound: Vec<bool>,
+    /// Chunks under way: number behind the last item, items, when sent.
+    chunks: VecDeque<(Seq, u32, u64)>,
+    /// When the last chunk was finished.
+    chunk_done: u64,
+    exit: Option<ExitStatus>,
+}
+
+impl Kill for ProcessHandle {
+    fn kill(&self) {
+        ProcessHandle::kill(self);
+    }
+}
+
+/// Why the pool takes no more work, in a form that can be given to many.
+#[derive(Clone, Debug)]
+pub(super) enum Broken {
+    Start {
+        message: String,
+        backtrace: Vec<String>,
+    },
+    Pool {
+        doing: String,
+        reason: String,
+    },
+    Closed,
+}
+
+impl Broken {
+    pub(super) fn error(&self) -> Error {
+        match self.clone() {
+            Broken::Start { message, backtrace } => Error::Start { message, backtrace },
+            Broken::Pool { doing, reason } => Error::Pool {
+                doing,
+                source: std::io::Error::other(reason),
+            },
+            Broken::Closed => Error::Closed,
+        }
+    }
+}
+
+pub(super) struct Core {
+    shape: Shape,
+    launcher: Box<dyn Launch>,
+    poller: Arc<Poller>,
+    waker: Arc<Waker>,
+    places: Vec<Place>,
+    pub jobs: BTreeMap<JobId, Job>,
+    next_job: u64,
+    /// The job that is served next, for fairness.
+    turn: JobId,
+    functions: Vec<Target>,
+    function_numbers: HashMap<Target, u16>,
+    pub tasks: Option<Vec<TaskInfo>>,
+    pub broken: Option<Broken>,
+    /// No new jobs.
+    pub closed: bool,
+    failed_starts: u32,
+    pub logs: Vec<Logged>,
+    pub stats: Stats,
+    pub failures: BTreeMap<&'static str, (FailureKind, u64)>,
+    /// When the supervisor wakes by itself.
+    pub wakes_at: u64,
+    /// Threads that look for frames by themselves.
+    spinners: u32,
+    processors: usize,
+    opened: u64,
+    scratch: Vec<u8>,
+    frame: Vec<u8>,
+    /// Wakers of those who wait for the pool itself.
+    pub watchers: Vec<std::task::Waker>,
+}
+
+impl Core {
+    pub fn new(
+        shape: Shape,
+        launcher: Box<dyn Launch>,
+        poller: Arc<Poller>,
+        waker: Arc<Waker>,
+    ) -> std::io::Result<Core> {
+        if let Some(fd) = launcher.news() {
+            poller.add(fd, NEWS)?;
+        }
+        let places = (0..shape.slots)
+            .map(|_| Place {
+                slot: Slot::new(),
+                link: None,
+                kill: None,
+                bound: Vec::new(),
+                chunks: Default::default(),
+                chunk_done: 0,
+                exit: None,
+            })
+            .collect();
+        Ok(Core {
+            shape,
+            launcher,
+            poller,
+            waker,
+            places,
+            jobs: BTreeMap::new(),
+            next_job: 0,
+            turn: JobId(0),
+            functions: Vec::new(),
+            function_numbers: HashMap::new(),
+            tasks: None,
+            broken: None,
+            closed: false,
+            failed_starts: 0,
+            logs: Vec::new(),
+            stats: Stats::default(),
+            failures: BTreeMap::new(),
+            wakes_at: 0,
+            spinners: 0,
+            processors: std::thread::available_parallelism().map_or(1, usize::from),
+            opened: now(),
+            scratch: Vec::new(),
+            frame: Vec::new(),
+            watchers: Vec::new(),
+        })
+    }
+
+    pub fn workers(&self) -> usize {
+        self.shape.workers
+    }
+
+    /// Adds a job.
+    pub fn add_job(&mut self, target: Target, options: JobOptions) -> Result<JobId, Error> {
+        if let Some(broken) = &self.broken {
+            return Err(broken.error());
+        }
+        if self.closed {
+            return Err(Error::Closed);
+        }
+        let function = match self.function_numbers.get(&target) {
+            Some(number) => *number,
+            None => {
+                let number = u16::try_from(self.functions.len()).map_err(|_| Error::Pool {
+                    doing: "too many functions of one pool".into(),
+                    source: std::io::Error::other("at most 65,536"),
+                })?;
+                self.functions.push(target.clone());
+                self.function_numbers.insert(target, number);
+                number
+            }
+        };
+        let id = JobId(self.next_job);
+        self.next_job += 1;
+        self.jobs.insert(id, Job::new(function, options));
+        Ok(id)
+    }
+
+    /// Removes a job; what of it is under way is ended.
+    pub fn remove_job(&mut self, id: JobId) {
+        self.stop_job(id, 0);
+        if let Some(job) = self.jobs.remove(&id) {
+            for (name, (kind, n)) in job.failed {
+                self.failures.entry(name).or_insert((kind, 0)).1 += n;
+            }
+            self.stats.done += job.succeeded;
+            self.stats.run_again += job.run_again;
+        }
+        self.notify();
+    }
+
+    /// Items of a job from `from` on are not wanted: those that run are ended with their workers.
+    pub fn stop_job(&mut self, id: JobId, from: u64) {
+        let Some(job) = self.jobs.get_mut(&id) else {
+            return;
+        };
+        job.stop_at(from);
+        self.end_unwanted(id);
+    }
+
+    /// Ends what is under way beyond a job's limit.
+    fn end_unwanted(&mut self, id: JobId) {
+        let Some(limit) = self.jobs.get(&id).map(Job::limit) else {
+            return;
+        };
+        if limit == u64::MAX {
+            return;
+        }
+        let unwanted = |item: Assigned| item.job == id && item.index >= limit;
+        for at in 0..self.places.len() {
+            self.observe(at);
+            if self.places[at].slot.has(unwanted) {
+                self.take_back(at);
+                if self.places[at].slot.runs(unwanted) {
+                    self.end_worker(at, Cause::Cancelled, None);
+                }
+            }
+        }
+        self.fill();
+    }
+
+    /// Everything that can be done now: results in, news in, items out.
+    pub fn pump(&mut self) {
+        for at in 0..self.places.len() {
+            if self.places[at]
+                .link
+                .as_ref()
+                .is_some_and(HostLink::is_ready)
+            {
+                self.read_frames(at);
+            }
+        }
+        self.fill();
+    }
+
+    /// The pool can do no more: every job ends with one error.
+    pub fn give_up(&mut self, why: Broken) {
+        if self.broken.is_none() {
+            self.broken = Some(why);
+        }
+        for at in 0..self.places.len() {
+            self.end_worker(at, Cause::Retired, None);
+        }
+        for job in self.jobs.values_mut() {
+            job.stop_at(0);
+            job.wake_all();
+        }
+        self.notify();
+        self.waker.wake();
+    }
+
+    fn notify(&mut self) {
+        self.watchers.drain(..).for_each(std::task::Waker::wake);
+    }
+
+    /// When something is to be done though nothing happens.
+    pub fn next_deadline(&self) -> u64 {
+        let limits = &self.shape.limits;
+        let idle = self.has_idle();
+        let of_place = |place: &Place| match *place.slot.state() {
+            State::Empty { not_before } if self.broken.is_none() => not_before,
+            State::Empty { .. } => u64::MAX,
+            State::Starting { since } => since.saturating_add(nanos(limits.start_timeout)),
+            State::Serving { .. } => match place.slot.running_since() {
+                Some(since) if idle && place.slot.unstarted() > 0 => since.saturating_add(HOSTAGE),
+                Some(since) => since.saturating_add(nanos(limits.timeout)),
+                None => u64::MAX,
+            },
+            State::Ending { since, closed, .. } if closed => since.saturating_add(EXIT_NEWS),
+            State::Ending { .. } => u64::MAX,
+        };
+        self.places.iter().map(of_place).min().unwrap_or(u64::MAX)
+    }
+
+    /// Does what is due.
+    pub fn on_time(&mut self) {
+        let time = now();
+        for at in 0..self.places.len() {
+            self.observe(at);
+            let slot = &self.places[at].slot;
+            let (start_timeout, timeout) =
+                (self.shape.limits.start_timeout, self.shape.limits.timeout);
+            match slot.state() {
+                State::Starting { since } if time >= since.saturating_add(nanos(start_timeout)) => {
+                    let message = format!("it was not ready within {start_timeout:?}");
+                    self.end_worker(at, Cause::NotReady(message.clone()), None);
+                    self.give_up(Broken::Start {
+                        message,
+                        backtrace: Vec::new(),
+                    });
+                }
+                State::Serving { .. } => {
+                    let late = |since: u64| time >= since.saturating_add(nanos(timeout));
+                    if slot.running_since().is_some_and(late) {
+                        self.read_frames(at);
+                        if self.places[at].slot.running_since().is_some_and(late) {
+                            self.end_worker(at, Cause::Timeout, None);
+                        }
+                    }
+                }
+                State::Ending { .. } => self.settle(at),
+                State::Starting { .. } | State::Empty { .. } => {}
+            }
+        }
+        self.fill();
+    }
+
+    /// Asks all workers to ring when they have something. Returns false if one has something now.
+    pub fn sleep(&mut self) -> bool {
+        if self.spinners > 0 {
+            return true;
+        }
+        let links = self
+            .places
+            .iter()
+            .filter(|p| p.slot.unfinished() > 0)
+            .filter_map(|p| p.link.as_ref());
+        links.fold(true, |all, link| link.sleep() && all)
+    }
+
+    /// A thread starts, or stops, looking for frames by itself. False if it must look once more.
+    pub fn spin(&mut self, start: bool) -> bool {
+        if start {
+            self.spinners += 1;
+            self.places
+                .iter()
+                .filter_map(|p| p.link.as_ref())
+                .for_each(HostLink::wake);
+            return true;
+        }
+        self.spinners -= 1;
+        self.sleep()
+    }
+
+    /// Whether a processor is free for spinning.
+    pub fn may_spin(&self) -> bool {
+        self.spinners == 0 && self.busy() < self.processors && self.busy() > 0
+    }
+
+    /// Whether every worker has ended.
+    pub fn is_empty(&self) -> bool {
+        self.places
+            .iter()
+            .all(|p| matches!(p.slot.state(), State::Empty { .. }))
+    }
+
+    pub fn has_tasks(&self) -> bool {
+        self.shape.has_tasks
+    }
+
+    /// Counts of all jobs, those that go on included.
+    pub fn counts(&self) -> Stats {
+        let mut stats = self.stats.clone();
+        let mut failures = self.failures.clone();
+        for job in self.jobs.values() {
+            stats.done += job.succeeded;
+            stats.run_again += job.run_again;
+            for (name, (kind, n)) in &job.failed {
+                failures.entry(name).or_insert((*kind, 0)).1 += n;
+            }
+        }
+        stats.failed = failures.into_values().collect();
+        stats
+    }
+}
+
+pub(super) fn token(slot: SlotId, generation: Generation) -> Token {
+    u64::from(generation.0) << 32 | u64::from(slot.0)
+}
+
+/// An item that never got to a worker.
+pub(super) fn unusable(message: String) -> Failure {
+    Failure {
+        kind: FailureKind::InvalidInput,
+        message: printable(&message, MESSAGE_BYTES),
+        backtrace: Vec::new(),
+        attempts: 0,
+    }
+}

@@ -1,0 +1,350 @@
+//! What workers and the launcher say: read, checked against what they were given, and taken or not.
+
+use std::os::fd::OwnedFd;
+use std::process::ExitStatus;
+use std::sync::atomic::Ordering;
+
+use super::{Core, Logged, MESSAGE_BYTES};
+use crate::failure::FailureKind;
+use crate::ids::{Generation, JobId, Seq};
+use crate::ipc::frame::{self, Status, ToHost};
+use crate::ipc::launch::Heard;
+use crate::ipc::link::Control;
+use crate::ipc::wire::{FromWorker, TaskInfo};
+use crate::pool::core::Broken;
+use crate::pool::job::Accepted;
+use crate::pool::options::Bytes;
+use crate::pool::slot::{Cause, State};
+use crate::sys::clock::now;
+use crate::sys::memory::{Mapping, check_sealed};
+use crate::sys::process::ProcessHandle;
+use crate::text::printable;
+
+impl Core {
+    /// A worker's socket has something.
+    pub(in crate::pool) fn on_socket(&mut self, slot: u32, generation: u32) {
+        let at = slot as usize;
+        let Some(place) = self.places.get(at) else {
+            return;
+        };
+        if place.slot.generation() == Generation(generation) && place.link.is_some() {
+            self.read_socket(at);
+            self.read_frames(at);
+            self.settle(at);
+        }
+    }
+
+    pub(in crate::pool) fn read_socket(&mut self, at: usize) {
+        let mut controls = Vec::new();
+        let Some(link) = &mut self.places[at].link else {
+            return;
+        };
+        let drained = link.drain(&mut controls);
+        for control in controls {
+            self.on_control(at, control);
+        }
+        match drained {
+            Ok(true) => {}
+            Ok(false) => {
+                // Its last frames may say why it ended.
+                self.read_frames(at);
+                if let Some(link) = &self.places[at].link {
+                    self.poller.remove(link.as_fd());
+                }
+                self.places[at].slot.closed(now());
+            }
+            Err(e) => self.violation(at, e.to_string()),
+        }
+    }
+
+    pub(in crate::pool) fn on_control(&mut self, at: usize, control: Control) {
+        let place = &mut self.places[at];
+        match control.message {
+            FromWorker::Born if place.kill.is_none() => {
+                match control.sender.map(ProcessHandle::open) {
+                    Some(Ok(process)) => place.kill = Some(Box::new(process)),
+                    // It has ended already, which its socket tells next.
+                    Some(Err(_)) | None => {}
+                }
+                if matches!(place.slot.state(), State::Ending { .. })
+                    && let Some(kill) = &place.kill
+                {
+                    kill.kill();
+                }
+            }
+            FromWorker::Ready(tasks) => {
+                if !place.slot.ready(now()) {
+                    return self.violation(at, "it said twice that it is ready".into());
+                }
+                self.failed_starts = 0;
+                if self.tasks.is_none() {
+                    self.stats.start_nanos = now() - self.opened;
+                    self.tasks = Some(checked_tasks(tasks));
+                    self.notify();
+                }
+            }
+            FromWorker::StartFailed { message, backtrace } => {
+                let message = printable(&message, MESSAGE_BYTES);
+                let backtrace = checked_backtrace(backtrace);
+                self.end_worker(at, Cause::NotReady(message.clone()), None);
+                self.give_up(Broken::Start { message, backtrace });
+            }
+            FromWorker::Born | FromWorker::Doorbell | FromWorker::Payload => {
+                self.violation(at, "a message out of turn".into());
+            }
+        }
+    }
+
+    /// News of the launcher.
+    pub(in crate::pool) fn on_news(&mut self) {
+        let mut heard = Vec::new();
+        if let Err(e) = self.launcher.heard(&mut heard) {
+            self.give_up(Broken::Pool {
+                doing: "the fork server has ended".into(),
+                reason: e.to_string(),
+            });
+        }
+        for news in heard {
+            match news {
+                Heard::Exited(slot, generation, status) => {
+                    let at = slot.0 as usize;
+                    if self
+                        .places
+                        .get(at)
+                        .is_some_and(|p| p.slot.generation() == generation)
+                    {
+                        self.places[at].exit = Some(status);
+                        self.read_socket(at);
+                        self.places[at].slot.closed(now());
+                        self.settle(at);
+                    }
+                }
+                Heard::StartFailed(slot, generation, message) => {
+                    let at = slot.0 as usize;
+                    if self
+                        .places
+                        .get(at)
+                        .is_some_and(|p| p.slot.generation() == generation)
+                    {
+                        self.end_worker(at, Cause::NotReady(message), None);
+                        self.places[at].slot.closed(now());
+                        self.places[at].exit = Some(ExitStatus::default());
+                        self.settle(at);
+                    }
+                }
+            }
+        }
+    }
+
+    /// What the shared words say of a worker's progress.
+    pub(in crate::pool) fn observe(&mut self, at: usize) {
+        let place = &mut self.places[at];
+        if let Some(link) = &place.link {
+            let page = link.page();
+            let claimed = page.claim.read();
+            place
+                .slot
+                .progress(claimed, page.started.0.load(Ordering::Relaxed), now());
+        }
+    }
+
+    pub(in crate::pool) fn read_frames(&mut self, at: usize) {
+        self.observe(at);
+        let mut frame = std::mem::take(&mut self.frame);
+        let mut any = false;
+        loop {
+            frame.clear();
+            let Some(link) = &mut self.places[at].link else {
+                break;
+            };
+            match link.read(&mut frame) {
+                Ok(true) => {
+                    any = true;
+                    if let Err(reason) = self.on_frame(at, &frame) {
+                        self.violation(at, reason);
+                        break;
+                    }
+                }
+                Ok(false) => break,
+                Err(e) => {
+                    self.violation(at, e.to_string());
+                    break;
+                }
+            }
+        }
+        self.frame = frame;
+        if let (true, Some(link)) = (any, &mut self.places[at].link) {
+            link.release();
+        }
+    }
+
+    /// A frame of a worker. An error means that the worker broke the protocol.
+    pub(in crate::pool) fn on_frame(&mut self, at: usize, bytes: &[u8]) -> Result<(), String> {
+        match frame::decode_to_host(bytes).map_err(|e| e.to_string())? {
+            ToHost::Result {
+                item,
+                status,
+                payload,
+            } => {
+                let value = match payload {
+                    Some(bytes) => Bytes::Owned(bytes.to_vec()),
+                    None => Bytes::Mapped(self.payload(at)?),
+                };
+                self.on_result(at, item, status, value)
+            }
+            ToHost::Log(seq, level, bytes) => {
+                let Some(item) = self.places[at].slot.item(seq) else {
+                    return Err("a log message for an item that it does not run".into());
+                };
+                let Some(job) = self.jobs.get_mut(&item.job) else {
+                    return Ok(());
+                };
+                match job.log(item.index, bytes.len(), &self.shape.limits) {
+                    Accepted::Yes => self.logs.push(Logged {
+                        index: item.index,
+                        level,
+                        message: printable(&String::from_utf8_lossy(bytes), MESSAGE_BYTES),
+                    }),
+                    Accepted::TooMuch(limit) => self.too_much(at, seq, "log messages", limit),
+                }
+                Ok(())
+            }
+            ToHost::Ended(seq, mut ended) => {
+                let known = matches!(
+                    ended.kind,
+                    FailureKind::Trap | FailureKind::Memory | FailureKind::OutputLimit
+                );
+                if !known || self.places[at].slot.item(seq).is_none() {
+                    return Err("an end that cannot be".into());
+                }
+                ended.message = printable(&ended.message, MESSAGE_BYTES);
+                ended.backtrace = checked_backtrace(ended.backtrace);
+                self.end_worker(at, Cause::Ended(ended), Some(seq));
+                Ok(())
+            }
+        }
+    }
+
+    /// The payload that a worker sent as a descriptor.
+    pub(in crate::pool) fn payload(&mut self, at: usize) -> Result<Mapping, String> {
+        let mut controls = Vec::new();
+        let link = self.places[at].link.as_mut().ok_or("no link")?;
+        let payload: Option<OwnedFd> = link
+            .next_payload(&mut controls)
+            .map_err(|e| e.to_string())?;
+        if !controls.is_empty() {
+            return Err("a message out of turn".into());
+        }
+        let fd = payload.ok_or("a payload that was not sent")?;
+        let size = check_sealed(&fd).map_err(|e| e.to_string())?;
+        let size = usize::try_from(size).map_err(|e| e.to_string())?;
+        Mapping::read_only(&fd, size).map_err(|e| e.to_string())
+    }
+
+    pub(in crate::pool) fn on_result(
+        &mut self,
+        at: usize,
+        seq: Seq,
+        status: Status,
+        value: Bytes,
+    ) -> Result<(), String> {
+        let slot = &mut self.places[at].slot;
+        let Some(item) = slot.item(seq) else {
+            return Err("a result for an item that it does not have".into());
+        };
+        let limits = &self.shape.limits;
+        let len = value.len();
+        if let Some(job) = self.jobs.get_mut(&item.job)
+            && let Accepted::TooMuch(limit) = job.fits(item.index, len, limits)
+        {
+            self.too_much(at, seq, "results", limit);
+            return Ok(());
+        }
+        self.stats.bytes_out += len as u64;
+        if status == Status::Emitted {
+            if let Some(job) = self.jobs.get_mut(&item.job) {
+                job.emit(item.index, value, limits);
+            }
+            return Ok(());
+        }
+        let time = now();
+        slot.finish(seq, time);
+        let took = self.chunk_progress(at, seq, time, item.job);
+        let Some(job) = self.jobs.get_mut(&item.job) else {
+            return Ok(());
+        };
+        let text = |bytes: &Bytes| printable(&String::from_utf8_lossy(bytes), MESSAGE_BYTES);
+        match status {
+            Status::Done => job.succeed(item.index, value, took),
+            Status::Failed => {
+                job.fail_run(item.index, FailureKind::Failed, text(&value), Vec::new())
+            }
+            Status::InvalidInput => job.fail_run(
+                item.index,
+                FailureKind::InvalidInput,
+                text(&value),
+                Vec::new(),
+            ),
+            Status::Emitted => {}
+        }
+        if status != Status::Done && job.limit() != u64::MAX {
+            self.end_unwanted(item.job);
+        }
+        Ok(())
+    }
+
+    /// Measures chunks as their last items are finished; gives an item's share of time.
+    pub(in crate::pool) fn chunk_progress(
+        &mut self,
+        at: usize,
+        seq: Seq,
+        time: u64,
+        job: JobId,
+    ) -> u64 {
+        let place = &mut self.places[at];
+        let Some(&(end, items, sent)) = place.chunks.front() else {
+            return 0;
+        };
+        let took = time.saturating_sub(sent.max(place.chunk_done));
+        if seq.plus(1).since(end).is_some() {
+            place.chunks.pop_front();
+            place.chunk_done = time;
+            if let Some(job) = self.jobs.get_mut(&job) {
+                job.pace.measured(items, took);
+            }
+        }
+        took / u64::from(items.max(1))
+    }
+
+    pub(in crate::pool) fn too_much(&mut self, at: usize, seq: Seq, what: &str, limit: u64) {
+        let ended = frame::Ended {
+            kind: FailureKind::OutputLimit,
+            message: format!("the item's {what} passed the limit of {limit} bytes"),
+            backtrace: Vec::new(),
+        };
+        self.end_worker(at, Cause::Ended(ended), Some(seq));
+    }
+
+    pub(in crate::pool) fn violation(&mut self, at: usize, reason: String) {
+        self.end_worker(at, Cause::Violation(reason), None);
+    }
+}
+
+fn checked_tasks(tasks: Vec<TaskInfo>) -> Vec<TaskInfo> {
+    tasks
+        .into_iter()
+        .take(4096)
+        .map(|t| TaskInfo {
+            name: printable(&t.name, 512),
+            description: printable(&t.description, 4096),
+        })
+        .collect()
+}
+
+fn checked_backtrace(frames: Vec<String>) -> Vec<String> {
+    frames
+        .into_iter()
+        .take(64)
+        .map(|f| printable(&f, 512))
+        .collect()
+}
