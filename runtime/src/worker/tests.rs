@@ -337,8 +337,7 @@ fn growth_beyond_the_limit_is_told_with_limit_and_use() {
 
 #[test]
 fn results_beyond_the_limit_end_the_item() {
-    let mut limits = Limits::default();
-    limits.result_bytes = 1000;
+    let limits = Limits::new().result_bytes(1000);
     let mut rig = Rig::new(ZOO.as_bytes(), Isolation::Shared, limits);
     rig.ready();
     rig.bind(1, Target::Export("echo".into()));
