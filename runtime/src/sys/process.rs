@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use rustix::process::{
     DumpableBehavior, Pid, PidfdFlags, Resource, Rlimit, Signal, WaitOptions, pidfd_open,
     pidfd_send_signal, set_dumpable_behavior, set_parent_process_death_signal, setrlimit, setsid,
-    waitpid,
+    wait,
 };
 
 use super::socket::Socket;
@@ -67,7 +67,8 @@ pub fn exit_now(code: i32) -> ! {
 /// Takes one child that has ended, if there is one.
 pub fn reap() -> Option<(Pid, ExitStatus)> {
     loop {
-        match waitpid(None, WaitOptions::NOHANG) {
+        // Any child: those in sessions of their own, too.
+        match wait(WaitOptions::NOHANG) {
             Ok(Some((pid, status))) => return Some((pid, ExitStatus::from_raw(status.as_raw()))),
             Err(Errno::INTR) => {}
             Ok(None) | Err(_) => return None,
