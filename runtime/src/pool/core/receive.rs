@@ -9,7 +9,7 @@ use crate::failure::FailureKind;
 use crate::ids::{Generation, JobId, Seq};
 use crate::ipc::frame::{self, Status, ToHost};
 use crate::ipc::launch::Heard;
-use crate::ipc::link::Control;
+use crate::ipc::link::{Control, HostLink};
 use crate::ipc::wire::{FromWorker, TaskInfo};
 use crate::pool::core::Broken;
 use crate::pool::job::Accepted;
@@ -61,10 +61,11 @@ impl Core {
         let place = &mut self.places[at];
         match control.message {
             FromWorker::Born if place.kill.is_none() => {
-                match control.sender.map(ProcessHandle::open) {
-                    Some(Ok(process)) => place.kill = Some(Box::new(process)),
-                    // It has ended already, which its socket tells next.
-                    Some(Err(_)) | None => {}
+                let process = control.sender.map(ProcessHandle::open);
+                let lives = place.link.as_ref().is_some_and(HostLink::is_held);
+                // While its socket is held the process has not ended, so that the number still means it.
+                if let (Some(Ok(process)), true) = (process, lives) {
+                    place.kill = Some(Box::new(process));
                 }
                 if matches!(place.slot.state(), State::Ending { .. })
                     && let Some(kill) = &place.kill
