@@ -1,7 +1,7 @@
 //! Multiprocessing for code you do not trust.
 //!
-//! A [`Pool`](pool::Pool) maps a function over items, as Python's `multiprocessing` does. Its workers are processes, each
-//! of which runs one WebAssembly component with wasmtime, under [`Limits`](limits::Limits) of time, memory and output.
+//! A [`Pool`](pool::Pool) maps a function over items, as Python's `multiprocessing` does. Its workers are processes,
+//! each of which runs one WebAssembly component with wasmtime, under [`Limits`](limits::Limits) of time, memory and output.
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -45,8 +45,8 @@
 //! # What can be run
 //!
 //! Components, core modules with component metadata, and the text of either. A function is an export, called by its own
-//! types, or a task written with the crate `wasmpool-guest`. Items and results of the typed calls are what serde carries:
-//! postcard for tasks of the SDK, JSON for other exports. [`Pool::stream`](pool::Pool::stream) takes and gives bytes.
+//! types, or a task written with the crate `wasmpool-guest`. Items and results of the typed calls are what serde
+//! carries: postcard for tasks of the SDK, JSON for other exports. [`Pool::stream`](pool::Pool::stream) takes and gives bytes.
 //!
 //! # What is not promised
 //!
