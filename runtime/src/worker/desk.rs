@@ -77,6 +77,8 @@ struct State {
     running: bool,
     /// Whether the rest of the chunk was taken back.
     stopped: bool,
+    /// The item whose reported result cannot be taken.
+    refused: Option<u32>,
     started: u64,
     logged: u64,
     published: u64,
@@ -100,6 +102,7 @@ impl Desk {
             begun: 0,
             running: false,
             stopped: false,
+            refused: None,
             started: 0,
             logged: 0,
             published: 0,
@@ -138,6 +141,7 @@ impl Desk {
         state.spent.clear();
         state.spent.resize(chunk.count as usize, 0);
         (state.begun, state.running, state.stopped) = (0, false, false);
+        state.refused = None;
     }
 
     /// Starts the next item of the chunk. False if it was taken back, and all behind it.
@@ -174,11 +178,11 @@ impl Desk {
         state.without_result().is_some() || !(state.stopped || all_begun)
     }
 
-    /// Says why the item that is to blame ended the worker: the one that runs, else the next one, which is started for
-    /// it. Nothing is said if there is none, or if it was taken back.
+    /// Says why the item that is to blame ended the worker: the one whose result was refused, else the one that runs,
+    /// else the next one, which is started for it. Nothing is said if there is none, or if it was taken back.
     pub(super) fn end(&self, ended: &Ended) -> Result<(), Fault> {
         let mut state = self.state();
-        let mut to_blame = state.without_result();
+        let mut to_blame = state.refused.take().or_else(|| state.without_result());
         if to_blame.is_none() && state.start(now()) {
             to_blame = state.without_result();
         }
@@ -334,10 +338,12 @@ impl State {
             if self.spent.get(index as usize) == Some(&REPORTED) {
                 return Err(broken(format!("item {index} has two results")));
             }
+            self.refused = Some(index);
             if status != Status::Done && std::str::from_utf8(payload).is_err() {
                 return Err(broken(format!("the message of item {index} is not UTF-8")));
             }
             self.result(index, status, payload)?;
+            self.refused = None;
         }
         Ok(())
     }
