@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 /// One mebibyte, in bytes.
 pub const MIB: u64 = 1 << 20;
 
+/// What an emitted value or a log message costs beyond its own bytes, so that a bound on bytes also bounds their number.
+pub const PIECE_BYTES: u64 = 64;
+
 /// The bounds on one item, and on what it takes to get it running. Every limit is always in force.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -23,9 +26,11 @@ pub struct Limits {
     pub instances: u32,
     /// Bytes of native stack that guest code may use. Default 1 MiB.
     pub stack_bytes: u64,
-    /// Bytes of one item's result, all emitted values included. Default 64 MiB.
+    /// Bytes of one item's result, all emitted values included, each of which counts [`PIECE_BYTES`] more than it has.
+    /// Default 64 MiB.
     pub result_bytes: u64,
-    /// Bytes of log messages an item may write. Default 64 KiB; what goes beyond ends the item.
+    /// Bytes of log messages an item may write, each of which counts [`PIECE_BYTES`] more than it has. Default 64 KiB;
+    /// what goes beyond ends the item.
     pub log_bytes: u64,
     /// Bytes of a module, as given. Default 64 MiB.
     pub module_bytes: u64,

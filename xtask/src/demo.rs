@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::guests::{self, Guests};
 use crate::project::Project;
@@ -34,39 +34,115 @@ pub fn map(project: &Project, guests: &Guests) -> Result<()> {
         .module(MODULE)
         .with_context(|| format!("the demo needs {MODULE}, which was not built"))?;
 
-    let mut command = project.command(project.target.join("release/wasmpool"));
+    let folders = sources(project)?;
+    let program = project.target.join("release/wasmpool");
+    let mut command = project.command(program);
     command
         .arg("map")
         .arg(format!("{}:{TASK}", module.display()))
         .arg("--files")
-        .args(sources(project)?)
+        .args(folders.iter().map(|folder| folder.join("**/*.rs")))
         .arg("--stats");
-    let lines = run::output(&mut command)?;
-
-    let lines = String::from_utf8(lines).context("the results are not UTF-8")?;
-    for line in lines.lines().take(3) {
+    let output = run::output(&mut command)?;
+    let output = String::from_utf8(output).context("the results are not UTF-8")?;
+    let results = totals_of(&output)?;
+    for line in output.lines().take(3) {
         println!("{line}");
     }
-    run::say(&format!("{} results in all", lines.lines().count()));
+    println!("{results}");
+
+    let counted = count(&folders)?;
+    if counted != results {
+        bail!("the files were counted here, another way, as: {counted}");
+    }
+    run::say("an independent count of the same files gives the same totals");
     Ok(())
 }
 
-/// Patterns for the source files that the demo reads.
-fn sources(project: &Project) -> Result<Vec<String>> {
-    let registry = registry_sources();
-    let folders = match registry.is_empty() {
-        false => registry,
-        true => {
-            let packages = project.dependencies(&[])?;
-            packages
-                .iter()
-                .map(|package| package.folder().to_owned())
-                .collect()
+/// What is summed over all files.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Totals {
+    files: u64,
+    bytes: u64,
+    lines: u64,
+    blank: u64,
+}
+
+impl std::fmt::Display for Totals {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Totals {
+            files,
+            bytes,
+            lines,
+            blank,
+        } = self;
+        write!(
+            f,
+            "{files} files, {bytes} bytes, {lines} lines, {blank} of them blank"
+        )
+    }
+}
+
+/// The totals of what the guest said, a JSON object a line.
+fn totals_of(output: &str) -> Result<Totals> {
+    let mut totals = Totals::default();
+    for line in output.lines() {
+        let stats: serde_json::Value = serde_json::from_str(line)?;
+        let field = |name: &str| {
+            stats[name]
+                .as_u64()
+                .with_context(|| format!("no `{name}` in {line}"))
+        };
+        totals.files += 1;
+        totals.bytes += field("bytes")?;
+        totals.lines += field("lines")?;
+        totals.blank += field("blank")?;
+    }
+    Ok(totals)
+}
+
+/// The same totals, counted here, without the pool and without the guest's code.
+fn count(folders: &[PathBuf]) -> Result<Totals> {
+    let mut totals = Totals::default();
+    let mut left = folders.to_vec();
+    while let Some(folder) = left.pop() {
+        for entry in std::fs::read_dir(&folder)? {
+            let entry = entry?;
+            let (path, kind) = (entry.path(), entry.file_type()?);
+            if kind.is_dir() {
+                left.push(path);
+            } else if kind.is_file() && path.extension().is_some_and(|e| e == "rs") {
+                let text = std::fs::read(&path)?;
+                let body = text.strip_suffix(b"\n").unwrap_or(&text);
+                let lines: Vec<&[u8]> = match text.is_empty() {
+                    true => Vec::new(),
+                    false => body.split(|b| *b == b'\n').collect(),
+                };
+                let white = |b: &u8| matches!(b, b' ' | 9..=13);
+                totals.files += 1;
+                totals.bytes += text.len() as u64;
+                totals.lines += lines.len() as u64;
+                totals.blank += lines
+                    .iter()
+                    .map(|line| line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line))
+                    .filter(|line| line.iter().all(white))
+                    .count() as u64;
+            }
         }
-    };
-    Ok(folders
+    }
+    Ok(totals)
+}
+
+/// The folders whose source files the demo reads.
+fn sources(project: &Project) -> Result<Vec<PathBuf>> {
+    let registry = registry_sources();
+    if !registry.is_empty() {
+        return Ok(registry);
+    }
+    let packages = project.dependencies(&[])?;
+    Ok(packages
         .iter()
-        .map(|folder| folder.join("**/*.rs").display().to_string())
+        .map(|package| package.folder().to_owned())
         .collect())
 }
 

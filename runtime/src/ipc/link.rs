@@ -110,6 +110,11 @@ impl HostLink {
         self.socket.as_fd()
     }
 
+    /// Whether the worker still holds its end.
+    pub fn is_held(&self) -> bool {
+        self.socket.is_held()
+    }
+
     /// Tells the worker that nothing more will come. What it sends is still read.
     pub fn finish(&self) {
         self.socket.finish();

@@ -10,7 +10,7 @@ use super::error::Error;
 use super::options::{JobOptions, LogRecord, Stats};
 use super::processes::{self, Code, ForkServer};
 use super::stream::{Feeder, Results, thread_waker};
-use super::supervisor::Shared;
+use super::supervisor::{OnLog, Shared};
 use crate::cache::{Cache, CacheKey, CodeSource};
 use crate::engine::config::fingerprint;
 use crate::ipc::frame::Target;
@@ -32,7 +32,7 @@ pub struct PoolBuilder {
     isolation: Isolation,
     max_items_per_worker: Option<u32>,
     no_cache: bool,
-    on_log: Option<Box<dyn Fn(&LogRecord<'_>) + Send + Sync>>,
+    on_log: Option<OnLog>,
     on_warning: Option<OnWarning>,
 }
 
@@ -214,7 +214,7 @@ fn start(
     mode: CodeMode,
     isolation: Isolation,
     shape: Shape,
-    on_log: Option<Box<dyn Fn(&LogRecord<'_>) + Send + Sync>>,
+    on_log: Option<OnLog>,
     from_cache: bool,
 ) -> Result<Pool, Error> {
     let (tell, told) = mpsc::channel();
@@ -255,7 +255,7 @@ fn launch(
     mode: CodeMode,
     isolation: Isolation,
     shape: Shape,
-    on_log: Option<Box<dyn Fn(&LogRecord<'_>) + Send + Sync>>,
+    on_log: Option<OnLog>,
 ) -> Result<Shared, Error> {
     let launcher: Box<dyn Launch> = match isolation {
         Isolation::Thread => crate::threads::launcher(

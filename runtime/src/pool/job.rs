@@ -7,7 +7,7 @@ use super::options::{Bytes, JobOptions, OnError, Outcome};
 use super::pace::Pace;
 use super::payload::Stored;
 use crate::failure::{Failure, FailureKind};
-use crate::limits::Limits;
+use crate::limits::{Limits, PIECE_BYTES};
 
 /// Items that a job holds at most: waiting, under way, or done and not handed out.
 const MOST_ITEMS: usize = 1 << 16;
@@ -43,6 +43,11 @@ pub(super) enum Accepted {
     Yes,
     /// The item's bound, in bytes, is passed.
     TooMuch(u64),
+}
+
+/// What emitted values count for in what a job holds.
+fn held(emitted: &[Bytes]) -> usize {
+    emitted.iter().map(|b| b.len() + PIECE_BYTES as usize).sum()
 }
 
 /// A job.
@@ -170,7 +175,7 @@ impl Job {
 
     /// A worker emitted a value.
     pub fn emit(&mut self, index: u64, value: Bytes, limits: &Limits) -> Accepted {
-        let len = value.len();
+        let len = value.len() + PIECE_BYTES as usize;
         let Some(item) = self.item(index) else {
             return Accepted::Yes;
         };
@@ -188,7 +193,7 @@ impl Job {
         let Some(item) = self.item(index) else {
             return Accepted::Yes;
         };
-        item.log_bytes += bytes as u64;
+        item.log_bytes += bytes as u64 + PIECE_BYTES;
         match item.log_bytes > limits.log_bytes {
             true => Accepted::TooMuch(limits.log_bytes),
             false => Accepted::Yes,
@@ -295,7 +300,8 @@ impl Job {
                 };
                 item.starts += starts;
                 // What an interrupted run left is not a result.
-                let emitted: usize = item.emitted.drain(..).map(|b| b.len()).sum();
+                let emitted: usize = held(&item.emitted);
+                item.emitted.clear();
                 (item.result_bytes, item.log_bytes) = (0, 0);
                 let wanted = index < limit && matches!(item.progress, Progress::UnderWay);
                 if wanted {
@@ -378,8 +384,7 @@ impl Job {
             attempts: item.starts,
             nanos: item.nanos,
         };
-        let held: usize = outcome.emitted.iter().map(|b| b.len()).sum::<usize>()
-            + outcome.result.as_ref().map_or(0, |b| b.len());
+        let held: usize = held(&outcome.emitted) + outcome.result.as_ref().map_or(0, |b| b.len());
         self.held_bytes = self.held_bytes.saturating_sub(held);
         if self.options.ordered {
             self.done.clear();
@@ -548,18 +553,18 @@ mod tests {
 
     #[test]
     fn output_is_bounded_by_item_and_forgotten_with_the_attempt() {
-        let limits = Limits::new().result_bytes(10).log_bytes(4);
+        let limits = Limits::new().result_bytes(100).log_bytes(68);
         let mut job = job(JobOptions::default(), 1);
         assert_eq!(
-            job.emit(0, Bytes::Owned(vec![0; 8]), &limits),
+            job.emit(0, Bytes::Owned(vec![0; 30]), &limits),
             Accepted::Yes
         );
-        assert_eq!(job.fits(0, 3, &limits), Accepted::TooMuch(10));
-        assert_eq!(job.log(0, 5, &limits), Accepted::TooMuch(4));
+        assert_eq!(job.fits(0, 7, &limits), Accepted::TooMuch(100));
+        assert_eq!(job.log(0, 5, &limits), Accepted::TooMuch(68));
         assert!(job.lose(0, "gone"));
         job.again(&[0], &[]);
         job.sent();
-        assert_eq!(job.fits(0, 10, &limits), Accepted::Yes);
+        assert_eq!(job.fits(0, 100, &limits), Accepted::Yes);
         succeed(&mut job, 0);
         assert!(job.take().unwrap().emitted.is_empty());
     }

@@ -9,7 +9,8 @@ use super::options::LogRecord;
 use crate::sys::clock::now;
 use crate::sys::poll::{Poller, Waker};
 
-type OnLog = Box<dyn Fn(&LogRecord<'_>) + Send + Sync>;
+/// What is called with every message of guests.
+pub(super) type OnLog = Box<dyn Fn(&LogRecord<'_>) + Send + Sync>;
 
 /// What the supervisor and all users of a pool share.
 pub(super) struct Shared {

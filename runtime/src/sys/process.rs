@@ -67,6 +67,7 @@ pub fn exit_now(code: i32) -> ! {
 /// Takes one child that has ended, if there is one.
 pub fn reap() -> Option<(Pid, ExitStatus)> {
     loop {
+        // Any child: those in sessions of their own, too.
         match wait(WaitOptions::NOHANG) {
             Ok(Some((pid, status))) => return Some((pid, ExitStatus::from_raw(status.as_raw()))),
             Err(Errno::INTR) => {}

@@ -4,6 +4,7 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::sockopt::{set_socket_passcred, socket_peercred};
 use rustix::net::{
@@ -82,6 +83,20 @@ impl Socket {
     /// Sends one message or fails with `WouldBlock`.
     pub fn try_send(&self, message: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<()> {
         self.send_with(message, fds, SendFlags::NOSIGNAL | SendFlags::DONTWAIT)
+    }
+
+    /// Whether somebody holds the other end now.
+    pub fn is_held(&self) -> bool {
+        let mut fds = [PollFd::new(&self.0, PollFlags::empty())];
+        poll(
+            &mut fds,
+            Some(&Timespec {
+                tv_sec: 0,
+                tv_nsec: 0,
+            }),
+        )
+        .is_ok()
+            && fds[0].revents().is_empty()
     }
 
     /// Sends nothing any more: the other end comes to the end of what was sent, though this one stays open.
@@ -188,7 +203,9 @@ mod tests {
         );
         a.send(b"too long", &[]).unwrap();
         assert!(b.recv(&mut buffer[..4]).is_err());
+        assert!(b.is_held());
         drop(a);
+        assert!(!b.is_held());
         assert!(b.recv(&mut buffer).unwrap().is_none());
         assert!(b.send(b"x", &[]).is_err());
     }

@@ -13,7 +13,7 @@ use crate::ipc::frame::{
 };
 use crate::ipc::link::{LinkError, WorkerLink};
 use crate::ipc::wire::FromWorker;
-use crate::limits::Limits;
+use crate::limits::{Limits, PIECE_BYTES};
 use crate::sys::clock::now;
 use crate::sys::memory::sealed_memfd;
 
@@ -384,7 +384,7 @@ impl Host for Desk {
             let Some(index) = state.running() else {
                 return Ok(Err(EmitError::NoItem));
             };
-            let Ok(spent) = state.spend(index, value.len()) else {
+            let Ok(spent) = state.spend(index, value.len() + PIECE_BYTES as usize) else {
                 return Ok(Err(EmitError::OutputLimit(state.result_bytes)));
             };
             state.send(index, Status::Emitted, value)?;
@@ -398,7 +398,9 @@ impl Host for Desk {
 
     fn log(&self, level: Level, message: &str) -> Result<(), HostError> {
         self.answer(|state| {
-            state.logged = state.logged.saturating_add(message.len() as u64 + 1);
+            state.logged = state
+                .logged
+                .saturating_add(message.len() as u64 + PIECE_BYTES);
             if state.logged > state.log_bytes {
                 return Err(Fault::Guest(HostError::OutputLimit(format!(
                     "the item's log passes its limit of {} bytes",

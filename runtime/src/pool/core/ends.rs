@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::process::ExitStatus;
+use std::sync::atomic::Ordering;
 
 use super::{Broken, Core};
 use crate::failure::FailureKind;
@@ -21,6 +22,21 @@ impl Core {
     pub(in crate::pool) fn end_worker(&mut self, at: usize, cause: Cause, culprit: Option<Seq>) {
         let place = &mut self.places[at];
         place.slot.end_worker(cause, culprit, now());
+        if let (
+            State::Ending {
+                cause: Cause::Cancelled,
+                culprit: Some(item),
+                ..
+            },
+            Some(link),
+        ) = (place.slot.state(), &place.link)
+        {
+            // For a thread, which goes on until it looks.
+            link.page()
+                .cancelled
+                .0
+                .store(u64::from(item.0) | 1 << 32, Ordering::Relaxed);
+        }
         if let Some(kill) = &place.kill {
             kill.kill();
         }

@@ -349,12 +349,11 @@ impl Core {
         if self.spinners > 0 {
             return true;
         }
-        let links = self
-            .places
-            .iter()
-            .filter(|p| p.slot.unfinished() > 0)
-            .filter_map(|p| p.link.as_ref());
-        links.fold(true, |all, link| link.sleep() && all)
+        let mut quiet = true;
+        for place in self.places.iter().filter(|p| p.slot.unfinished() > 0) {
+            quiet &= place.link.as_ref().is_none_or(HostLink::sleep);
+        }
+        quiet
     }
 
     /// A thread starts, or stops, looking for frames by itself. False if it must look once more.

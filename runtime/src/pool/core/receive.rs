@@ -7,9 +7,9 @@ use std::sync::atomic::Ordering;
 use super::{Core, Logged, MESSAGE_BYTES};
 use crate::failure::FailureKind;
 use crate::ids::{Generation, JobId, Seq};
-use crate::ipc::frame::{self, Status, ToHost};
+use crate::ipc::frame::{self, MAX_INLINE, Status, ToHost};
 use crate::ipc::launch::Heard;
-use crate::ipc::link::Control;
+use crate::ipc::link::{Control, HostLink};
 use crate::ipc::wire::{FromWorker, TaskInfo};
 use crate::pool::core::Broken;
 use crate::pool::job::Accepted;
@@ -61,10 +61,11 @@ impl Core {
         let place = &mut self.places[at];
         match control.message {
             FromWorker::Born if place.kill.is_none() => {
-                match control.sender.map(ProcessHandle::open) {
-                    Some(Ok(process)) => place.kill = Some(Box::new(process)),
-                    // It has ended already, which its socket tells next.
-                    Some(Err(_)) | None => {}
+                let process = control.sender.map(ProcessHandle::open);
+                let lives = place.link.as_ref().is_some_and(HostLink::is_held);
+                // While its socket is held the process has not ended, so that the number still means it.
+                if let (Some(Ok(process)), true) = (process, lives) {
+                    place.kill = Some(Box::new(process));
                 }
                 if matches!(place.slot.state(), State::Ending { .. })
                     && let Some(kill) = &place.kill
@@ -188,7 +189,7 @@ impl Core {
             } => {
                 let value = match payload {
                     Some(bytes) => Bytes::Owned(bytes.to_vec()),
-                    None => Bytes::Mapped(self.payload(at)?),
+                    None => self.payload(at)?,
                 };
                 self.on_result(at, item, status, value)
             }
@@ -226,7 +227,7 @@ impl Core {
     }
 
     /// The payload that a worker sent as a descriptor.
-    pub(in crate::pool) fn payload(&mut self, at: usize) -> Result<Mapping, String> {
+    pub(in crate::pool) fn payload(&mut self, at: usize) -> Result<Bytes, String> {
         let mut controls = Vec::new();
         let link = self.places[at].link.as_mut().ok_or("no link")?;
         let payload: Option<OwnedFd> = link
@@ -238,7 +239,12 @@ impl Core {
         let fd = payload.ok_or("a payload that was not sent")?;
         let size = check_sealed(&fd).map_err(|e| e.to_string())?;
         let size = usize::try_from(size).map_err(|e| e.to_string())?;
-        Mapping::read_only(&fd, size).map_err(|e| e.to_string())
+        let mapped = Mapping::read_only(&fd, size).map_err(|e| e.to_string())?;
+        // A process may have so many mappings: small payloads, which need none, must not use them up.
+        Ok(match size <= MAX_INLINE {
+            true => Bytes::Owned(mapped.to_vec()),
+            false => Bytes::Mapped(mapped),
+        })
     }
 
     pub(in crate::pool) fn on_result(
