@@ -10,6 +10,7 @@ use wasmpool::ids::{Generation, Seq, SlotId};
 use wasmpool::ipc::frame::{
     ChunkHead, ItemHead, Status, Target, ToHost, decode_to_host, encode_bind,
 };
+use wasmpool::ipc::launch::ROLE_ARGUMENT;
 use wasmpool::ipc::link::{Control, HostLink};
 use wasmpool::ipc::manifest::Manifest;
 use wasmpool::ipc::wire::{
@@ -20,7 +21,6 @@ use wasmpool::mode::{CodeMode, Isolation};
 use wasmpool::sys::memory::{Mapping, check_sealed, sealed_memfd};
 use wasmpool::sys::process::{OwnedChild, ProcessHandle, spawn};
 use wasmpool::sys::socket::{MAX_MESSAGE, Socket};
-use wasmpool::worker::ROLE_ARG;
 
 const SQUARE: &str = r#"
 (component
@@ -43,7 +43,7 @@ impl Process {
     fn start(hello: &[u8]) -> Process {
         let (socket, theirs) = Socket::pair().unwrap();
         let program = PathBuf::from(env!("CARGO_BIN_EXE_wasmpool"));
-        let child = spawn(program.as_os_str(), &[ROLE_ARG], theirs, &[]).unwrap();
+        let child = spawn(program.as_os_str(), &[ROLE_ARGUMENT], theirs, &[]).unwrap();
         socket.send(hello, &[]).unwrap();
         Process {
             socket,
