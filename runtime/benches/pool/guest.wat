@@ -1,0 +1,32 @@
+;; What the benchmark calls: as little as possible, so that what is measured is the pool.
+(component
+  (core module $m
+    (memory (export "memory") 1)
+    (func (export "square") (param $x i64) (result i64)
+      (i64.mul (local.get $x) (local.get $x)))
+    ;; Traps on 0.
+    (func (export "inverse") (param $x i64) (result i64)
+      (i64.div_s (i64.const 1000) (local.get $x)))
+    ;; There is never more than one allocation: the one parameter of `echo`.
+    (func (export "realloc") (param i32 i32 i32 i32) (result i32)
+      (local $missing i32)
+      (local.set $missing
+        (i32.sub
+          (i32.shr_u (i32.add (local.get 3) (i32.const 65599)) (i32.const 16))
+          (memory.size)))
+      (if (i32.gt_s (local.get $missing) (i32.const 0))
+        (then
+          (if (i32.eq (memory.grow (local.get $missing)) (i32.const -1))
+            (then unreachable))))
+      (i32.const 64))
+    (func (export "echo") (param $at i32) (param $len i32) (result i32)
+      (i32.store (i32.const 0) (local.get $at))
+      (i32.store (i32.const 4) (local.get $len))
+      (i32.const 0)))
+  (core instance $i (instantiate $m))
+  (func (export "square") (param "x" s64) (result s64)
+    (canon lift (core func $i "square")))
+  (func (export "inverse") (param "x" s64) (result s64)
+    (canon lift (core func $i "inverse")))
+  (func (export "echo") (param "bytes" (list u8)) (result (list u8))
+    (canon lift (core func $i "echo") (memory $i "memory") (realloc (func $i "realloc")))))
