@@ -1,12 +1,12 @@
 //! When the host dies, whatever kills it, every process that it started ends.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use wasmpool_tests::{
-    PATIENCE, Random, Suite, Watched, module, patiently, program, running_program, temporary,
-    wasmpool_at, workers,
+    PATIENCE, Random, Suite, Temporary, Watched, module, patiently, program, running_program,
+    temporary, wasmpool_at, workers,
 };
 
 const KILLS: usize = 50;
@@ -14,10 +14,32 @@ const KILLS: usize = 50;
 const BOUND: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
+    // Before there are threads: a child of another one would hold a copy open for writing, which then cannot be run.
+    let (first, second) = (Copied::new(), Copied::new());
     Suite::new()
-        .test("killed_at_random_instants", killed_at_random_instants)
-        .test("an_ordinary_end", an_ordinary_end)
+        .test("killed_at_random_instants", move || {
+            killed_at_random_instants(&first.path);
+        })
+        .test("an_ordinary_end", move || an_ordinary_end(&second.path))
         .run()
+}
+
+/// A copy of the program, by which its processes are told from all others.
+struct Copied {
+    path: PathBuf,
+    _folder: Temporary,
+}
+
+impl Copied {
+    fn new() -> Self {
+        let folder = temporary();
+        let path = folder.path("wasmpool");
+        std::fs::copy(program(), &path).expect("the program can be copied");
+        Copied {
+            path: path.canonicalize().expect("it is there"),
+            _folder: folder,
+        }
+    }
 }
 
 /// Whoever is left of a host: descendants that were seen, and all that run its copy of the program.
@@ -25,12 +47,8 @@ fn left(copy: &Path, watched: &Watched) -> usize {
     running_program(copy).len() + watched.left().len()
 }
 
-fn killed_at_random_instants() {
+fn killed_at_random_instants(copy: &Path) {
     let mut random = Random::fresh("host death");
-    let folder = temporary();
-    let copy = folder.path("wasmpool");
-    std::fs::copy(program(), &copy).expect("the program can be copied");
-    let copy = copy.canonicalize().expect("it is there");
     let spin = module("behave") + ":spin-if-negative";
 
     let (mut longest, mut most) = (Duration::ZERO, 0);
@@ -41,7 +59,7 @@ fn killed_at_random_instants() {
         let isolation = ["--isolation", ["shared", "instance", "process"][turn % 3]];
         let items = ["-1", "-2", "-3", "-4"];
         let args = [&args[..], uncached, &isolation, &items].concat();
-        let mut run = wasmpool_at(&copy, &args).start();
+        let mut run = wasmpool_at(copy, &args).start();
         let mut watched = Watched::new(run.id());
         if turn % 5 == 0 {
             // Some are hit when all their workers run.
@@ -56,12 +74,12 @@ fn killed_at_random_instants() {
         run.child.kill().expect("it runs");
         run.child.wait().expect("it was killed");
         let start = Instant::now();
-        while left(&copy, &watched) > 0 {
+        while left(copy, &watched) > 0 {
             assert!(
                 start.elapsed() < BOUND,
                 "{} processes outlive their host: {:?}",
-                left(&copy, &watched),
-                running_program(&copy)
+                left(copy, &watched),
+                running_program(copy)
             );
             std::thread::sleep(Duration::from_millis(1));
         }
@@ -72,24 +90,20 @@ fn killed_at_random_instants() {
     assert!(most >= 4, "a fork server and three workers were never seen");
 }
 
-fn an_ordinary_end() {
-    let folder = temporary();
-    let copy = folder.path("wasmpool");
-    std::fs::copy(program(), &copy).expect("the program can be copied");
-    let copy = copy.canonicalize().expect("it is there");
+fn an_ordinary_end(copy: &Path) {
     let work = module("behave") + ":work";
     for isolation in ["shared", "instance", "process"] {
         let args = ["map", &work, "--workers", "3", "--isolation", isolation];
         let items = ["[1,1000]"; 20];
-        wasmpool_at(&copy, [&args[..], &items].concat())
+        wasmpool_at(copy, [&args[..], &items].concat())
             .run()
             .exits(0);
         let start = Instant::now();
-        while !running_program(&copy).is_empty() {
+        while !running_program(copy).is_empty() {
             assert!(
                 start.elapsed() < PATIENCE.min(BOUND),
                 "{:?}",
-                running_program(&copy)
+                running_program(copy)
             );
             std::thread::sleep(Duration::from_millis(1));
         }

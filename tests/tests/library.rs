@@ -29,7 +29,7 @@ fn main() -> ExitCode {
         .test("imap_unordered", imap_unordered)
         .test("imap_is_lazy", imap_is_lazy)
         .test("a_dropped_imap_leaves_the_pool_usable", dropped_imap)
-        .test("a_consumed_prefix_of_slow_items", consumed_prefix)
+        .test("a_slow_item_in_a_chunk", slow_item_in_a_chunk)
         .test("several_jobs_at_once", several_jobs_at_once)
         .test("submit", submit)
         .test("handles_are_futures", handles_are_futures)
@@ -177,22 +177,25 @@ fn dropped_imap() {
     );
 }
 
-/// Results that are there can be had while an item behind them takes for ever.
-fn consumed_prefix() {
-    let pool = open(builder().workers(1));
+/// An item that never ends costs its chunk time, and nobody a result.
+fn slow_item_in_a_chunk() {
+    let limits = Limits::new().timeout(Duration::from_millis(500));
+    let pool = open(builder().workers(1).limits(limits));
     let options = JobOptions {
         chunk_size: ChunkSize::Items(10),
         on_error: OnError::Continue,
         ..JobOptions::default()
     };
     let items = [1, 2, 3, -4, 5_i64];
-    let mut results = pool
+    let results = pool
         .imap_with::<_, i64, _>("spin-if-negative", items, options)
         .unwrap();
-    for expected in [1, 2, 3] {
-        assert_eq!(results.next().expect("a result").unwrap(), expected);
+    for (index, result) in results.enumerate() {
+        match items[index] {
+            x if x < 0 => assert_eq!(failed(result), (index as u64, FailureKind::Timeout)),
+            x => assert_eq!(result.unwrap(), x),
+        }
     }
-    drop(results);
     assert_eq!(pool.apply::<_, i64>("identity", 6).unwrap(), 6);
 }
 
