@@ -26,7 +26,7 @@ use wasmtime::{Engine, Instance, Module, Store, Trap, Val};
 /// Items for each module.
 const ITEMS: usize = 16;
 /// Function calls and turns of loops that an instance has, over all its items.
-const FUEL: u32 = 300;
+const FUEL: u32 = 1000;
 
 /// What became of an item: its result as JSON, or the trap.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,9 +144,10 @@ impl Random {
     }
 }
 
-/// A module with one function, `run`, and items for it.
+/// A random module, one that calls it and exports `run`, and items for that.
 struct Case {
     module: Vec<u8>,
+    caller: Vec<u8>,
     params: Vec<Scalar>,
     result: Scalar,
     items: Vec<Vec<Val>>,
@@ -163,10 +164,12 @@ impl Case {
         let items = (0..ITEMS)
             .map(|_| params.iter().map(|p| p.value(&mut random)).collect())
             .collect();
-        let names: Vec<&str> = params.iter().map(|p| p.core()).collect();
         let shape = format!(
-            r#"(module (func (export "run") (param {}) (result {}) unreachable))"#,
-            names.join(" "),
+            r#"(module
+                (func (export "f") (param {}) (result {}) unreachable)
+                (global (export "g") (mut i64) i64.const 0)
+                (memory (export "m") 1))"#,
+            core_types(&params),
             result.core()
         );
         let config = Config {
@@ -176,7 +179,14 @@ impl Case {
             // Bits of NaN depend on the registers that the compiler picks.
             canonicalize_nans: true,
             max_imports: 0,
-            max_funcs: 10,
+            // What there is a lot of is instructions, some of which keep state.
+            max_types: 10,
+            max_funcs: 6,
+            max_globals: 4,
+            max_data_segments: 3,
+            max_element_segments: 3,
+            max_elements: 10,
+            max_instructions: 60,
             max_memory32_bytes: 1 << 20,
             memory_max_size_required: true,
             max_table_elements: 1000,
@@ -186,6 +196,7 @@ impl Case {
             threads_enabled: false,
             exceptions_enabled: false,
             gc_enabled: false,
+            reference_types_enabled: false,
             wide_arithmetic_enabled: false,
             // Lets each processor choose.
             relaxed_simd_enabled: false,
@@ -202,6 +213,7 @@ impl Case {
             .expect("only generated instructions");
         Case {
             module: module.to_bytes(),
+            caller: caller(&params, result),
             params,
             result,
             items,
@@ -212,8 +224,11 @@ impl Case {
     fn component(&self) -> Vec<u8> {
         let mut builder = ComponentBuilder::default();
         let module = builder.core_module_raw(None, &self.module);
+        let caller = builder.core_module_raw(None, &self.caller);
         let none: [(&str, ModuleArg); 0] = [];
         let instance = builder.core_instantiate(None, module, none);
+        let instance =
+            builder.core_instantiate(None, caller, [("m", ModuleArg::Instance(instance))]);
         let run = builder.core_alias_export(None, instance, "run", ExportKind::Func);
         let names = ["a", "b", "c"];
         let (ty, mut function) = builder.type_function(None);
@@ -237,9 +252,13 @@ impl Case {
     /// What the engine alone makes of the items.
     fn model(&self, engine: &Engine, fresh_each: bool) -> Result<Vec<Seen>, NoStart> {
         let module = Module::new(engine, &self.module).expect("a valid module");
+        let caller = Module::new(engine, &self.caller).expect("a valid module");
         let start = || {
             let mut store = Store::new(engine, ());
             let instance = Instance::new(&mut store, &module, &[]).map_err(|_| NoStart)?;
+            let imports = ["f", "g", "m"]
+                .map(|name| instance.get_export(&mut store, name).expect("its shape"));
+            let instance = Instance::new(&mut store, &caller, &imports).map_err(|_| NoStart)?;
             Ok((store, instance))
         };
         let mut current = Some(start()?);
@@ -285,7 +304,7 @@ impl Case {
             chunk_size,
             ..JobOptions::default()
         };
-        let (mut feeder, mut results) = pool.stream("run", options).expect("a pool that is open");
+        let (mut feeder, mut results) = pool.stream("run", options).map_err(no_start)?;
         thread::scope(|scope| {
             scope.spawn(move || {
                 for item in &self.items {
@@ -294,11 +313,7 @@ impl Case {
             });
             let mut seen = Vec::new();
             while let Some(outcome) = results.next() {
-                let outcome = match outcome {
-                    Ok(outcome) => outcome,
-                    Err(Error::Start { .. }) => return Err(NoStart),
-                    Err(e) => panic!("a fault of the pool: {e:?}"),
-                };
+                let outcome = outcome.map_err(no_start)?;
                 assert_eq!(outcome.index, seen.len() as u64, "results come in order");
                 seen.push(match outcome.result {
                     Ok(bytes) => Seen::Result(String::from_utf8(bytes.to_vec()).expect("JSON")),
@@ -307,6 +322,70 @@ impl Case {
             }
             Ok(seen)
         })
+    }
+}
+
+fn core_types(scalars: &[Scalar]) -> String {
+    let names: Vec<&str> = scalars.iter().map(|s| s.core()).collect();
+    names.join(" ")
+}
+
+/// Random code seldom uses what it is given. So the caller mixes the item into the module's memory and into a global
+/// that lasts, calls the module's function, and makes the result of all three: what one item does is seen in the next.
+fn caller(params: &[Scalar], result: Scalar) -> Vec<u8> {
+    let bits = |scalar: Scalar, value: String| match scalar {
+        S32 | U32 => format!("(i64.extend_i32_u {value})"),
+        S64 | U64 => value,
+        F32 => format!("(i64.extend_i32_u (i32.reinterpret_f32 {value}))"),
+        F64 => format!("(i64.reinterpret_f64 {value})"),
+    };
+    let of_bits = match result {
+        S32 | U32 => "i32.wrap_i64",
+        S64 | U64 => "",
+        F32 => "i32.wrap_i64 f32.reinterpret_i32",
+        F64 => "f64.reinterpret_i64",
+    };
+    let gets: Vec<String> = (0..params.len())
+        .map(|i| format!("(local.get {i})"))
+        .collect();
+    let mix: String = params
+        .iter()
+        .zip(&gets)
+        .map(|(p, get)| format!("(call $mix {})", bits(*p, get.clone())))
+        .collect();
+    let types = core_types(params);
+    let core = result.core();
+    let called = bits(result, format!("(call $f {})", gets.concat()));
+    let text = format!(
+        r#"(module
+            (import "m" "f" (func $f (param {types}) (result {core})))
+            (import "m" "g" (global $g (mut i64)))
+            (import "m" "m" (memory 1))
+            (func $mix (param $x i64)
+                (global.set $g
+                    (i64.mul
+                        (i64.xor (global.get $g) (local.get $x))
+                        (i64.const 0x9e3779b97f4a7c15))))
+            (func (export "run") (param {types}) (result {core})
+                (local $at i32)
+                {mix}
+                (i64.store (i32.const 64) (global.get $g))
+                (call $mix {called})
+                (loop $next
+                    (call $mix (i64.load (local.get $at)))
+                    (local.set $at (i32.add (local.get $at) (i32.const 8)))
+                    (br_if $next (i32.lt_u (local.get $at) (i32.const 4096))))
+                (i64.rotl (global.get $g) (i64.const 32))
+                {of_bits}))"#
+    );
+    wat::parse_str(text).expect("the caller is a module")
+}
+
+/// The only error of a whole job that a module can cause.
+fn no_start(error: Error) -> NoStart {
+    match error {
+        Error::Start { .. } => NoStart,
+        other => panic!("a fault of the pool: {other:?}"),
     }
 }
 
@@ -320,7 +399,7 @@ fn all_isolations_agree_with_the_engine_alone() {
     config.max_wasm_stack(1 << 20).async_stack_size(2 << 20);
     let engine = Engine::new(&config).expect("an engine");
 
-    let (mut results, mut failures, mut stateful) = (0, 0, 0);
+    let (mut results, mut failures, mut stateful, mut varied) = (0, 0, 0, 0);
     for seed in range.clone() {
         let case = Case::new(seed);
         let fresh = case.model(&engine, true);
@@ -341,6 +420,11 @@ fn all_isolations_agree_with_the_engine_alone() {
             );
         }
         stateful += usize::from(fresh != kept);
+        varied += usize::from(
+            fresh
+                .as_ref()
+                .is_ok_and(|seen| seen.iter().any(|s| *s != seen[0])),
+        );
         for seen in fresh.iter().chain(&kept).flatten() {
             match seen {
                 Seen::Result(_) => results += 1,
@@ -348,10 +432,12 @@ fn all_isolations_agree_with_the_engine_alone() {
             }
         }
     }
-    println!("{results} results, {failures} traps, {stateful} of the modules keep state");
+    println!(
+        "{results} results, {failures} traps; {varied} modules look at their items, {stateful} keep state"
+    );
     if range.end - range.start >= 40 {
         assert!(
-            results > 100 && failures > 100 && stateful > 3,
+            results > 100 && failures > 100 && varied > 3 && stateful > 3,
             "the modules do too little to tell anything"
         );
     }
