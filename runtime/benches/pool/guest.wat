@@ -29,4 +29,4 @@
   (func (export "inverse") (param "x" s64) (result s64)
     (canon lift (core func $i "inverse")))
   (func (export "echo") (param "bytes" (list u8)) (result (list u8))
-    (canon lift (core func $i "echo") (memory $i "memory") (realloc (func $i "realloc")))))
+    (canon lift (core func $i "echo") (memory (core memory $i "memory")) (realloc (core func $i "realloc")))))

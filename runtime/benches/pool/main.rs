@@ -26,6 +26,7 @@ const COPY: &str = "floor: copy of 16 MiB";
 fn main() -> Result<(), Error> {
     // The benchmark is its own workers' executable.
     wasmpool::worker::enter_if_asked();
+    let forker = floors::Forker::start();
     let args: Vec<String> = std::env::args().skip(1).collect();
     let full = args.iter().any(|arg| arg == "--bench");
     let wanted = args.iter().find(|arg| !arg.starts_with('-'));
@@ -37,19 +38,16 @@ fn main() -> Result<(), Error> {
     let instance = open(Pool::builder().workers(1).isolation(Isolation::Instance))?;
     let process = open(Pool::builder().workers(1).isolation(Isolation::Process))?;
 
-    let floor = |name, n, run: Measure<'static>| Row {
-        name,
-        each: each(n),
-        against: None,
-        bound: None,
-        run,
-    };
     let mut rows = vec![
-        floor(SPIN, 2000, Box::new(floors::spin)),
-        floor(FUTEX, 500, Box::new(floors::sleep)),
-        floor(SOCKET, 500, Box::new(floors::socket)),
-        floor(FORK, 50, Box::new(floors::fork_and_exit)),
-        floor(COPY, 3, Box::new(floors::copy(LARGE))),
+        floor(SPIN, each(2000), Box::new(floors::spin)),
+        floor(FUTEX, each(500), Box::new(floors::sleep)),
+        floor(SOCKET, each(500), Box::new(floors::socket)),
+        floor(
+            FORK,
+            each(50),
+            Box::new(|n, out| forker.fork_and_exit(n, out)),
+        ),
+        floor(COPY, each(3), Box::new(floors::copy(LARGE))),
         Row {
             name: "apply(square), warm pool",
             each: each(500),
@@ -111,6 +109,17 @@ fn main() -> Result<(), Error> {
     let samples = table::run(&mut rows, rounds, wanted.map_or("", |w| w));
     table::print(&rows, &samples);
     Ok(())
+}
+
+/// A row that others are compared with.
+fn floor<'a>(name: &'static str, each: usize, run: Measure<'a>) -> Row<'a> {
+    Row {
+        name,
+        each,
+        against: None,
+        bound: None,
+        run,
+    }
 }
 
 /// Opens a pool of the benchmark's guest, and waits until it has done something.
