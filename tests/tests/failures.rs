@@ -107,7 +107,7 @@ fn zoo_cases() -> Vec<Case> {
         Case {
             // The task itself is inlined.
             frames: &[
-                "__rust_start_panic",
+                "rust_panic",
                 "core::panicking::panic_fmt",
                 "wasmpool:task/map",
             ],

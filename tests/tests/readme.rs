@@ -72,8 +72,10 @@ fn examples_have_commands() {
         let readme = folder.join("README.md");
         let text = std::fs::read_to_string(&readme)
             .unwrap_or_else(|e| panic!("{}: {e}", readme.display()));
+        // A program is run by a test of its own package: only that one is sure to be built when it runs.
+        let own_test = text.contains("cargo run") && folder.join("tests/run.rs").is_file();
         assert!(
-            !examples(&text).is_empty(),
+            own_test || !examples(&text).is_empty(),
             "{} shows no command",
             readme.display()
         );

@@ -24,10 +24,10 @@ pub fn run(project: &Project) -> Result<()> {
     )
 }
 
-/// As [`run`], with guests that are built already.
+/// As [`run()`], with guests that are built already.
 ///
 /// # Errors
-/// As [`run`].
+/// As [`run()`].
 pub fn map(project: &Project, guests: &Guests) -> Result<()> {
     run::run(&mut project.cargo(&["build", "--release", "--workspace"]))?;
     let module = guests

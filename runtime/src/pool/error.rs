@@ -1,4 +1,4 @@
-//! Why a pool, or a whole job, cannot go on. Failures of single items are [`Failure`](crate::failure::Failure)s.
+//! Why a pool, or a whole job, cannot go on. Failures of single items are [`Failure`]s.
 
 use std::io;
 
