@@ -223,6 +223,7 @@ impl Results {
                 }
             }
             let mut core = shared.core();
+            core.spun(!matches!(found, Found::Nothing));
             if !core.spin(false) {
                 core.pump();
             }

@@ -131,7 +131,7 @@ impl Core {
         at: usize,
         id: JobId,
     ) -> Result<bool, LinkError> {
-        let spin = if self.busy() < self.processors {
+        let spin = if self.busy() < self.processors && !self.sleeps_at_once() {
             SPIN
         } else {
             0

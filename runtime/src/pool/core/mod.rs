@@ -128,6 +128,10 @@ pub(super) struct Core {
     pub wakes_at: u64,
     /// Threads that look for frames by themselves.
     spinners: u32,
+    /// How often spinning found nothing, since it last found something.
+    spun_in_vain: u32,
+    /// How many waits are still to come that do not spin.
+    no_spin: u32,
     processors: usize,
     opened: u64,
     scratch: Vec<u8>,
@@ -135,6 +139,9 @@ pub(super) struct Core {
     /// Wakers of those who wait for the pool itself.
     pub watchers: Vec<std::task::Waker>,
 }
+
+/// Spinning is tried again after at most 2 to this power waits.
+const MOST_IN_VAIN: u32 = 5;
 
 impl Core {
     pub fn new(
@@ -177,6 +184,8 @@ impl Core {
             failures: BTreeMap::new(),
             wakes_at: 0,
             spinners: 0,
+            spun_in_vain: 0,
+            no_spin: 0,
             processors: std::thread::available_parallelism().map_or(1, usize::from),
             opened: now(),
             scratch: Vec::new(),
@@ -370,9 +379,30 @@ impl Core {
         self.sleep()
     }
 
-    /// Whether a processor is free for spinning.
-    pub fn may_spin(&self) -> bool {
-        self.spinners == 0 && self.busy() < self.processors && self.busy() > 0
+    /// Whether a reader that has to wait is to spin: while a processor is free, as far as the pool knows. What else
+    /// the machine does shows in spins that find nothing: each doubles the number of waits that do not try.
+    pub fn may_spin(&mut self) -> bool {
+        let spin = self.spinners == 0 && self.busy() < self.processors && self.busy() > 0;
+        if spin && self.no_spin > 0 {
+            self.no_spin -= 1;
+            return false;
+        }
+        spin
+    }
+
+    /// Whether a spin found what it waited for.
+    pub fn spun(&mut self, found: bool) {
+        if found {
+            self.spun_in_vain = self.spun_in_vain.saturating_sub(1);
+        } else {
+            self.spun_in_vain = (self.spun_in_vain + 1).min(MOST_IN_VAIN);
+            self.no_spin = (1 << self.spun_in_vain) - 1;
+        }
+    }
+
+    /// Whether spinning is given up for now.
+    pub(super) fn sleeps_at_once(&self) -> bool {
+        self.no_spin > 0
     }
 
     /// Whether every worker has ended.
