@@ -33,7 +33,8 @@ pub fn run(project: &Project) -> Result<()> {
             guests.skipped.len()
         );
     }
-    demo::map(project, &guests)
+    demo::map(project, &guests)?;
+    demo::same_everywhere(project, &guests)
 }
 
 /// cargo-deny checks advisories and duplicates too, but takes minutes to install: it is used where it is.

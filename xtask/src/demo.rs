@@ -59,6 +59,42 @@ pub fn map(project: &Project, guests: &Guests) -> Result<()> {
     Ok(())
 }
 
+/// Maps the same files in every way there is: workers, isolation and chunks must not show in the results.
+///
+/// # Errors
+/// When a map fails, or its results differ from those of the first.
+pub fn same_everywhere(project: &Project, guests: &Guests) -> Result<()> {
+    let module = guests
+        .module(MODULE)
+        .with_context(|| format!("this needs {MODULE}, which was not built"))?;
+    let folders = sources(project)?;
+    let mut first: Option<Vec<u8>> = None;
+    for isolation in ["shared", "thread", "instance", "process"] {
+        for (workers, chunk) in [("1", "auto"), ("2", "100"), ("8", "1")] {
+            let mut command = project.command(project.target.join("release/wasmpool"));
+            command
+                .arg("map")
+                .arg(format!("{}:{TASK}", module.display()))
+                .arg("--files")
+                .args(folders.iter().map(|folder| folder.join("**/*.rs")))
+                .args([
+                    "--isolation",
+                    isolation,
+                    "--workers",
+                    workers,
+                    "--chunk-size",
+                    chunk,
+                ]);
+            let output = run::output(&mut command)?;
+            if *first.get_or_insert_with(|| output.clone()) != output {
+                bail!("these results differ from those of one shared worker");
+            }
+        }
+    }
+    run::say("the results are the same for all workers, isolations and chunks");
+    Ok(())
+}
+
 /// What is summed over all files.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Totals {
