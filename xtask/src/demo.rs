@@ -18,18 +18,17 @@ const TASK: &str = "code-stats";
 /// # Errors
 /// When something does not build, or the map fails.
 pub fn run(project: &Project) -> Result<()> {
-    map(
-        project,
-        &guests::build(project, &toolchain::set_up(project)?)?,
-    )
+    let guests = guests::build(project, &toolchain::set_up(project)?)?;
+    // With all targets, so that the engine is built with the same features as for the tests: once for both.
+    run::run(&mut project.cargo(&["build", "--release", "--workspace", "--all-targets"]))?;
+    map(project, &guests)
 }
 
-/// As [`run()`], with guests that are built already.
+/// As [`run()`], with guests and a release that are built already.
 ///
 /// # Errors
 /// As [`run()`].
 pub fn map(project: &Project, guests: &Guests) -> Result<()> {
-    run::run(&mut project.cargo(&["build", "--release", "--workspace"]))?;
     let module = guests
         .module(MODULE)
         .with_context(|| format!("the demo needs {MODULE}, which was not built"))?;
