@@ -18,11 +18,10 @@ use wasmtime::{
 use crate::ipc::manifest::{MAX_TEXT_BYTES, Needs, printable};
 use crate::limits::Limits;
 use crate::mode::CodeMode;
+use crate::sys::memory::PAGE;
 
 /// Raised when the same module would become other code, or another manifest, though no version number changed.
 const REVISION: u32 = 1;
-/// Bytes of a page of memory, and the alignment of code.
-const PAGE: usize = 4096;
 /// Frames of a guest's backtrace, at most.
 const BACKTRACE_FRAMES: usize = 32;
 

@@ -4,9 +4,10 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::fd::OwnedFd;
 
-use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create, sendfile};
+use rustix::fs::sendfile;
 
 use crate::ipc::frame::MAX_INLINE;
+use crate::sys::memory::{memfd, seal};
 
 /// An item's bytes, as given.
 #[derive(Debug)]
@@ -40,7 +41,7 @@ impl Payload {
     pub(super) fn store(self) -> io::Result<Stored> {
         match self {
             Payload::Bytes(bytes) if bytes.len() <= MAX_INLINE - 4 => Ok(Stored::Inline(bytes)),
-            Payload::Bytes(bytes) => seal(|file| {
+            Payload::Bytes(bytes) => sealed(|file| {
                 file.write_all(&bytes)?;
                 Ok(())
             }),
@@ -58,7 +59,7 @@ impl Payload {
                 if start.len() <= MAX_INLINE - 4 {
                     return Ok(Stored::Inline(start));
                 }
-                seal(|out| {
+                sealed(|out| {
                     out.write_all(&start)?;
                     while sendfile(&*out, &file, None, 1 << 30)? > 0 {}
                     Ok(())
@@ -68,11 +69,8 @@ impl Payload {
     }
 }
 
-fn seal(write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<Stored> {
-    let mut file = File::from(memfd_create(
-        "wasmpool-item",
-        MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING,
-    )?);
+fn sealed(write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<Stored> {
+    let mut file = memfd("wasmpool-item")?;
     file.write_all(&[0; 4])?;
     write(&mut file)?;
     let size = file.metadata()?.len();
@@ -80,11 +78,7 @@ fn seal(write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<Stored> {
         .map_err(|_| io::Error::new(io::ErrorKind::FileTooLarge, "an item has 4 GiB or more"))?;
     file.seek(SeekFrom::Start(0))?;
     file.write_all(&len.to_le_bytes())?;
-    fcntl_add_seals(
-        &file,
-        SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE,
-    )?;
-    Ok(Stored::Sealed(file.into(), size))
+    Ok(Stored::Sealed(seal(file)?, size))
 }
 
 #[cfg(test)]
@@ -96,7 +90,7 @@ mod tests {
     fn large_items_are_sealed_with_their_length() {
         for len in [0, 1, MAX_INLINE - 4, MAX_INLINE - 3, 1 << 20] {
             let bytes: Vec<u8> = (0..len).map(|i| i as u8).collect();
-            let mut file = File::from(memfd_create("test", MemfdFlags::CLOEXEC).unwrap());
+            let mut file = memfd("test").unwrap();
             file.write_all(&bytes).unwrap();
             file.seek(SeekFrom::Start(0)).unwrap();
             for payload in [Payload::Bytes(bytes.clone()), Payload::File(file)] {

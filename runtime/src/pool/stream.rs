@@ -185,6 +185,14 @@ impl Results {
             Found::Nothing if for_room && has_room(core, id) => Found::Room,
             found => found,
         };
+        let ask = |core: &mut super::core::Core, waker: &Waker| {
+            if let Some(job) = core.jobs.get_mut(&id) {
+                job.on_result(waker);
+                if for_room {
+                    job.on_room(waker);
+                }
+            }
+        };
         let mut waker = None;
         loop {
             let spin = {
@@ -197,12 +205,8 @@ impl Results {
                 let spin = core.may_spin();
                 if spin {
                     core.spin(true);
-                } else if let Some(job) = core.jobs.get_mut(&id) {
-                    let waker = waker.get_or_insert_with(thread_waker);
-                    job.on_result(waker);
-                    if for_room {
-                        job.on_room(waker);
-                    }
+                } else {
+                    ask(&mut core, waker.get_or_insert_with(thread_waker));
                 }
                 spin
             };
@@ -233,13 +237,7 @@ impl Results {
             if !matches!(found, Found::Nothing) {
                 return self.found(core, found);
             }
-            if let Some(job) = core.jobs.get_mut(&id) {
-                let waker = waker.get_or_insert_with(thread_waker);
-                job.on_result(waker);
-                if for_room {
-                    job.on_room(waker);
-                }
-            }
+            ask(&mut core, waker.get_or_insert_with(thread_waker));
             drop(core);
             std::thread::park();
         }

@@ -28,19 +28,26 @@ pub fn fixed_memfd(name: &str, len: u64) -> io::Result<OwnedFd> {
     Ok(fd)
 }
 
+/// A new, empty memory file that can be written, and then sealed by [`seal`].
+pub fn memfd(name: &str) -> io::Result<File> {
+    Ok(memfd_create(name, MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?.into())
+}
+
+/// Makes a memory file one that can never change again.
+pub fn seal(file: File) -> io::Result<OwnedFd> {
+    fcntl_add_seals(&file, SEALED)?;
+    Ok(file.into())
+}
+
 /// A new memory file that holds the parts one behind the other and can never change again.
 pub fn sealed_memfd(name: &str, parts: &[&[u8]]) -> io::Result<OwnedFd> {
-    let file = File::from(memfd_create(
-        name,
-        MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING,
-    )?);
+    let file = memfd(name)?;
     let mut at = 0;
     for part in parts {
         file.write_all_at(part, at)?;
         at += part.len() as u64;
     }
-    fcntl_add_seals(&file, SEALED)?;
-    Ok(file.into())
+    seal(file)
 }
 
 /// Checks that a descriptor from a hostile process is a memory file that nobody can change any more, and gives its

@@ -235,11 +235,6 @@ pub fn close_all_but(keep: BorrowedFd<'_>) -> io::Result<()> {
     close_range(keep.max(2) + 1, u32::MAX)
 }
 
-/// Closes every descriptor from `first` on.
-pub fn close_from(first: u32) -> io::Result<()> {
-    close_range(first, u32::MAX)
-}
-
 fn close_range(first: u32, last: u32) -> io::Result<()> {
     // SAFETY: descriptors are closed under owners that will not use them again: the caller is a new process that keeps
     // nothing of what it inherited.

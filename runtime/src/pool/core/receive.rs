@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use super::{Core, Logged, MESSAGE_BYTES};
 use crate::failure::FailureKind;
-use crate::ids::{Generation, JobId, Seq};
+use crate::ids::{Generation, JobId, Seq, SlotId};
 use crate::ipc::frame::{self, MAX_INLINE, Status, ToHost};
 use crate::ipc::launch::Heard;
 use crate::ipc::link::{Control, HostLink};
@@ -23,15 +23,21 @@ use crate::text::printable;
 impl Core {
     /// A worker's socket has something.
     pub(in crate::pool) fn on_socket(&mut self, slot: u32, generation: u32) {
-        let at = slot as usize;
-        let Some(place) = self.places.get(at) else {
+        let Some(at) = self.current(SlotId(slot), Generation(generation)) else {
             return;
         };
-        if place.slot.generation() == Generation(generation) && place.link.is_some() {
+        if self.places[at].link.is_some() {
             self.read_socket(at);
             self.read_frames(at);
             self.settle(at);
         }
+    }
+
+    /// The place of a worker; `None` if it has had a successor: what is still heard of it is late.
+    fn current(&self, slot: SlotId, generation: Generation) -> Option<usize> {
+        let at = slot.0 as usize;
+        let place = self.places.get(at)?;
+        (place.slot.generation() == generation).then_some(at)
     }
 
     pub(in crate::pool) fn read_socket(&mut self, at: usize) {
@@ -108,12 +114,7 @@ impl Core {
         for news in heard {
             match news {
                 Heard::Exited(slot, generation, status) => {
-                    let at = slot.0 as usize;
-                    if self
-                        .places
-                        .get(at)
-                        .is_some_and(|p| p.slot.generation() == generation)
-                    {
+                    if let Some(at) = self.current(slot, generation) {
                         self.places[at].exit = Some(status);
                         self.read_socket(at);
                         self.places[at].slot.closed(now());
@@ -121,12 +122,7 @@ impl Core {
                     }
                 }
                 Heard::StartFailed(slot, generation, message) => {
-                    let at = slot.0 as usize;
-                    if self
-                        .places
-                        .get(at)
-                        .is_some_and(|p| p.slot.generation() == generation)
-                    {
+                    if let Some(at) = self.current(slot, generation) {
                         self.end_worker(at, Cause::NotReady(message), None);
                         self.places[at].slot.closed(now());
                         self.places[at].exit = Some(ExitStatus::default());
