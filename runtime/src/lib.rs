@@ -73,6 +73,7 @@ pub mod cli;
 pub mod encoding;
 pub mod engine;
 pub mod failure;
+pub mod grants;
 pub mod ids;
 pub mod ipc;
 pub mod limits;

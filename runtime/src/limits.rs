@@ -38,6 +38,8 @@ pub struct Limits {
     pub compile_timeout: Duration,
     /// Bytes of private memory that the compiler process may use. Default 2 GiB.
     pub compile_memory_bytes: u64,
+    /// Bytes of compiled code and its description. Default 256 MiB.
+    pub compiled_bytes: u64,
     /// Wall time from a worker's start to its being ready, the component's own start functions included.
     /// Default 10 s.
     pub start_timeout: Duration,
@@ -56,12 +58,44 @@ impl Default for Limits {
             module_bytes: 64 * MIB,
             compile_timeout: Duration::from_secs(60),
             compile_memory_bytes: 2048 * MIB,
+            compiled_bytes: 256 * MIB,
             start_timeout: Duration::from_secs(10),
         }
     }
 }
 
+/// Bytes of private memory that a worker needs besides what its limits name.
+const WORKER_BYTES: u64 = 64 * MIB;
+
+/// Bytes that calls may copy out of a guest, besides twice a result: room for frames, and for values that are larger
+/// here than there.
+pub const CALL_BYTES: u64 = 64 * MIB;
+
 impl Limits {
+    /// Bytes that a guest may have the host copy for one instance: a result twice, and small calls.
+    pub fn copied_bytes(&self) -> u64 {
+        self.result_bytes
+            .saturating_mul(2)
+            .saturating_add(CALL_BYTES)
+    }
+
+    /// Bytes of private memory of a worker process, at most: its linear memories and tables, the stack, what calls
+    /// copy, and a fixed part. What goes beyond is refused to the guest, or ends the worker.
+    pub fn worker_data_bytes(&self) -> u64 {
+        let tables = u64::from(self.instances)
+            .saturating_mul(self.table_elements)
+            .saturating_mul(8);
+        [
+            self.memory_bytes,
+            tables,
+            self.stack_bytes,
+            self.copied_bytes(),
+            WORKER_BYTES,
+        ]
+        .into_iter()
+        .fold(0, u64::saturating_add)
+    }
+
     /// The defaults.
     pub fn new() -> Self {
         Self::default()

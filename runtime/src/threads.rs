@@ -2,6 +2,7 @@
 
 use std::os::fd::AsFd;
 
+use crate::grants::Granted;
 use crate::ipc::launch::Launch;
 use crate::ipc::manifest::Needs;
 use crate::limits::Limits;
@@ -17,6 +18,7 @@ pub(crate) fn launcher(
     needs: &Needs,
     limits: &Limits,
     slots: usize,
+    granted: Granted,
 ) -> Result<Box<dyn Launch>, Error> {
     let failed = || Error::pool("worker threads cannot be started");
     let len = usize::try_from(bytes)
@@ -25,7 +27,7 @@ pub(crate) fn launcher(
     let code = Mapping::read_only(code, len).map_err(failed())?;
     // SAFETY: the code comes from the compiler process, or from the user's own authenticated cache; whoever asks for
     // threads says that the component is trusted.
-    let launcher = unsafe { ThreadLauncher::new(&code, needs, limits, slots as u32) };
+    let launcher = unsafe { ThreadLauncher::new(&code, needs, limits, slots as u32, granted) };
     Ok(Box::new(
         launcher.map_err(std::io::Error::other).map_err(failed())?,
     ))

@@ -54,16 +54,34 @@ fn ids(processes: &[Process]) -> Vec<i32> {
     processes.iter().map(|p| p.id).collect()
 }
 
-/// The processes that a host started itself: its fork server, and its compiler while it compiles.
-pub fn fork_servers(host: u32) -> Vec<Process> {
-    children(&all(), &[host as i32])
+/// Whether it is the first process of a process namespace that this one sees into.
+fn is_first_inside(process: &Process) -> bool {
+    let status = fs::read_to_string(format!("/proc/{}/status", process.id)).unwrap_or_default();
+    let numbers = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
+    numbers.is_some_and(|n| n.split_whitespace().skip(1).last() == Some("1"))
 }
 
-/// The workers of a host: the children of its children.
+/// A host's fork servers, and its compilers while they compile. A fork server that is in a process namespace has a
+/// keeper between itself and the host.
+fn fork_servers_among(all: &[Entry], host: u32) -> Vec<Process> {
+    let started = children(all, &[host as i32]);
+    let inside = |keeper: &Process| {
+        let mut kept = children(all, &[keeper.id]);
+        kept.retain(is_first_inside);
+        kept.first().copied().unwrap_or(*keeper)
+    };
+    started.iter().map(inside).collect()
+}
+
+/// The processes that a host started itself: its fork server, and its compiler while it compiles.
+pub fn fork_servers(host: u32) -> Vec<Process> {
+    fork_servers_among(&all(), host)
+}
+
+/// The workers of a host: the children of its fork server.
 pub fn workers(host: u32) -> Vec<Process> {
     let all = all();
-    let started = children(&all, &[host as i32]);
-    children(&all, &ids(&started))
+    children(&all, &ids(&fork_servers_among(&all, host)))
 }
 
 /// Those that have not ended. One that nobody has waited for counts as ended.

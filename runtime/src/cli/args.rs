@@ -6,7 +6,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
-use super::values::{chunk_size, count, duration, size};
+use super::values::{chunk_size, count, directory, duration, size, variable};
+use crate::grants::DirectoryGrant;
 use crate::mode;
 use crate::pool::options::{self, ChunkSize};
 
@@ -137,6 +138,22 @@ pub struct MapArgs {
     /// Wall time of compiling the module [default: 60s]
     #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Limits")]
     pub compile_timeout: Option<Duration>,
+
+    /// Private memory of the compiler process [default: 2GiB]
+    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Limits")]
+    pub compile_memory: Option<u64>,
+
+    /// Grant guests a directory under a path of theirs, to read (`ro`, the default) or also to write (`rw`)
+    #[arg(long, value_name = "HOST::GUEST[:ro|rw]", value_parser = directory, value_hint = ValueHint::DirPath, help_heading = "Grants")]
+    pub dir: Vec<DirectoryGrant>,
+
+    /// Grant guests an environment variable
+    #[arg(long, value_name = "NAME=VALUE", value_parser = variable, help_heading = "Grants")]
+    pub env: Vec<(String, String)>,
+
+    /// End with exit code 4 if this machine does not offer every layer of protection, instead of with a warning
+    #[arg(long, help_heading = "Running")]
+    pub strict: bool,
 
     /// What is printed of an item
     #[arg(long, value_enum, default_value_t = Format::Values, help_heading = "Output")]

@@ -122,6 +122,8 @@ fn code(error: &Error) -> u8 {
         | Error::CompileTimeout(_)
         | Error::CompilerLost { .. }
         | Error::Start { .. } => MODULE,
+        Error::Protection { .. } => PROTECTION,
+        Error::Grant { .. } => USAGE,
         Error::Closed | Error::Pool { .. } => POOL,
     }
 }

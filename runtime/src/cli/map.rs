@@ -45,6 +45,8 @@ pub fn run(args: MapArgs) -> Result<u8, Problem> {
         .limits(plan.limits.clone())
         .isolation(plan.isolation)
         .cache(plan.cache)
+        .grants(plan.grants)
+        .strict(plan.strict)
         .on_log(move |record| for_logs.log(record))
         .on_warning(move |text| for_warnings.warning(text));
     if let Some(workers) = plan.workers {

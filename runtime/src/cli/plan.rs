@@ -12,6 +12,7 @@ use super::items::Items;
 use super::output::Style;
 use super::target::{self, Target};
 use crate::encoding::Encoding;
+use crate::grants::Grants;
 use crate::limits::Limits;
 use crate::mode::Isolation;
 use crate::pool::options::{JobOptions, OnError};
@@ -34,6 +35,10 @@ pub struct Plan {
     pub max_items_per_worker: Option<u32>,
     /// Whether compiled components are cached.
     pub cache: bool,
+    /// What guests are granted.
+    pub grants: Grants,
+    /// Whether every layer of protection is required.
+    pub strict: bool,
     /// How outcomes are printed.
     pub style: Style,
     /// Where they are written to, if not to standard output.
@@ -91,6 +96,11 @@ impl Plan {
             isolation: args.isolation.into(),
             max_items_per_worker: args.max_items_per_worker,
             cache: !args.no_cache,
+            grants: Grants {
+                directories: args.dir,
+                env: args.env,
+            },
+            strict: args.strict,
             directory,
             stats: args.stats,
         })
@@ -113,6 +123,9 @@ fn limits(args: &MapArgs) -> Limits {
     }
     if let Some(timeout) = args.compile_timeout {
         limits.compile_timeout = timeout;
+    }
+    if let Some(bytes) = args.compile_memory {
+        limits.compile_memory_bytes = bytes;
     }
     limits
 }

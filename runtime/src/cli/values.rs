@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::grants::DirectoryGrant;
 use crate::pool::options::ChunkSize;
 
 /// A number that is at least 1.
@@ -34,6 +35,33 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         return Err("must be more than none".into());
     }
     Ok(time)
+}
+
+/// A directory and what guests call it: `HOST::GUEST`, `HOST::GUEST:ro` or `HOST::GUEST:rw`.
+pub fn directory(text: &str) -> Result<DirectoryGrant, String> {
+    let (host, guest) = text
+        .split_once("::")
+        .filter(|(host, guest)| !host.is_empty() && !guest.is_empty())
+        .ok_or(
+            "write HOST::GUEST, such as ./data::/data, with :rw behind it to let guests write",
+        )?;
+    let (guest_path, writable) = match guest.strip_suffix(":rw") {
+        Some(path) => (path, true),
+        None => (guest.strip_suffix(":ro").unwrap_or(guest), false),
+    };
+    Ok(DirectoryGrant {
+        host_path: host.into(),
+        guest_path: guest_path.into(),
+        writable,
+    })
+}
+
+/// An environment variable: `NAME=VALUE`.
+pub fn variable(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.into(), value.into())),
+        _ => Err("write NAME=VALUE, such as LANG=C".into()),
+    }
 }
 
 /// Bytes, as `64MiB`, `1GB` or `4096`; at least 1.
@@ -100,6 +128,29 @@ mod tests {
         ] {
             assert_eq!(size(text).ok(), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn grants() {
+        for (text, expected) in [
+            ("a::/b", Some(("a", "/b", false))),
+            ("a::/b:ro", Some(("a", "/b", false))),
+            ("a::/b:rw", Some(("a", "/b", true))),
+            ("/x y::.:rw", Some(("/x y", ".", true))),
+            ("a", None),
+            ("a:/b", None),
+            ("::/b", None),
+            ("a::", None),
+        ] {
+            let grant = directory(text).ok();
+            let parts = grant.map(|d| (d.host_path, d.guest_path, d.writable));
+            let expected = expected.map(|(h, g, w)| (h.into(), g.into(), w));
+            assert_eq!(parts, expected, "{text}");
+        }
+        assert_eq!(variable("A=b=c"), Ok(("A".into(), "b=c".into())));
+        assert_eq!(variable("A="), Ok(("A".into(), String::new())));
+        assert!(variable("=b").is_err());
+        assert!(variable("A").is_err());
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::host::Host;
 use super::limiter::Limiter;
 use super::program::Program;
 use super::value::{CallError, Invoker};
-use super::wasi::{self, Wasi};
+use super::wasi::{self, GrantedWasi, Wasi};
 use crate::encoding::Encoding;
 use crate::failure::FailureKind;
 use crate::ipc::frame::Ended;
@@ -27,10 +27,6 @@ const MAX_TASKS: usize = 1024;
 const MAX_TASK_NAME_BYTES: usize = 256;
 /// Bytes of all names and descriptions together: they cross in one message.
 const MAX_TASKS_BYTES: usize = 48 << 10;
-/// Bytes that one call may copy out of a guest, besides twice a result: room for frames, and for values that are
-/// larger here than there.
-const COPY_BYTES: u64 = 64 << 20;
-
 /// What a store holds.
 pub struct State<H> {
     pub(super) host: H,
@@ -38,6 +34,8 @@ pub struct State<H> {
     pub(super) panic: Option<String>,
     /// Made when a guest first uses it: most never do.
     pub(super) wasi: Option<Wasi>,
+    /// What WASI has for it.
+    pub(super) granted: Arc<GrantedWasi>,
 }
 
 impl<H> std::fmt::Debug for State<H> {
@@ -157,15 +155,12 @@ impl<H: Host> Instance<H> {
             limiter: Limiter::new(limits),
             panic: None,
             wasi: None,
+            granted: program.granted.clone(),
             host,
         };
         let mut store = Store::new(&program.engine, state);
         store.limiter(|state| &mut state.limiter);
-        let copies = limits
-            .result_bytes
-            .saturating_mul(2)
-            .saturating_add(COPY_BYTES);
-        store.set_hostcall_fuel(usize::try_from(copies).unwrap_or(usize::MAX));
+        store.set_hostcall_fuel(usize::try_from(limits.copied_bytes()).unwrap_or(usize::MAX));
         if program.mode.epochs {
             store.set_epoch_deadline(1);
             let stop = stop.unwrap_or_default();

@@ -1,5 +1,7 @@
 //! A component that is loaded, linked and ready to be instantiated any number of times.
 
+use std::sync::Arc;
+
 use thiserror::Error;
 use wasmtime::Engine;
 use wasmtime::component::types::ComponentItem;
@@ -9,7 +11,8 @@ use super::config::{EngineError, LoadError, load, runtime_config_for};
 use super::describe::is_minor;
 use super::host::{self, Host};
 use super::instance::State;
-use super::wasi;
+use super::wasi::{self, GrantedWasi};
+use crate::grants::Granted;
 use crate::ipc::manifest::{MAX_TEXT_BYTES, Needs};
 use crate::limits::Limits;
 use crate::mode::CodeMode;
@@ -50,6 +53,7 @@ pub struct Program<H: Host> {
     pub(super) mode: CodeMode,
     pub(super) map: Option<MapExport>,
     pub(super) has_wasi: bool,
+    pub(super) granted: Arc<GrantedWasi>,
     /// Behind all that points into it, so that it goes last.
     _code: Mapping,
 }
@@ -69,6 +73,8 @@ impl<H: Host> Program<H> {
     /// The engine's pools are sized for what the component needs: what an engine for one component reserves, and
     /// RLIMIT_DATA counts, follows from the component and not from all that `limits` allow.
     ///
+    /// Guests get what is `granted`, through WASI.
+    ///
     /// # Safety
     /// `code` must be an executable mapping of what `compile` returned, of a file that nobody changes; or code whose
     /// every deed is survived once it is called, as in a locked worker.
@@ -81,6 +87,7 @@ impl<H: Host> Program<H> {
         limits: &Limits,
         slots: u32,
         needs: Option<&Needs>,
+        granted: Granted,
     ) -> Result<Self, ProgramError> {
         let engine_for = |needs: &Needs| {
             Engine::new(&runtime_config_for(&mode, limits, slots, needs)).map_err(EngineError::new)
@@ -94,6 +101,8 @@ impl<H: Host> Program<H> {
         };
         let engine = engine_for(&known)?;
         let component = load(&engine)?;
+        // Forked workers have the thread that does this, and so need not do it.
+        Engine::tls_eager_initialize();
         let has_wasi = imports_wasi(&engine, &component);
         let mut linker = Linker::new(&engine);
         host::link(&mut linker).map_err(ProgramError::link)?;
@@ -109,6 +118,7 @@ impl<H: Host> Program<H> {
             limits: limits.clone(),
             mode,
             has_wasi,
+            granted: Arc::new(GrantedWasi::new(granted)),
             _code: code,
         })
     }

@@ -1,5 +1,5 @@
 //! WASI 0.2 for components that import it: clocks and randomness of the machine; standard output and error become log
-//! messages; no files, no sockets, no environment, no arguments, no input.
+//! messages; granted directories and environment variables; no sockets, no arguments, no input.
 //!
 //! wasmtime-wasi waits on an executor. Ours is one current-thread runtime a worker thread, made when the first
 //! instance is: never in the fork server, and never with threads of its own.
@@ -11,14 +11,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::runtime::{Builder, EnterGuard, Runtime};
 use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
+use wasmtime_wasi::filesystem::{Descriptor, Dir};
+use wasmtime_wasi::p2::bindings::sync::filesystem::preopens;
 use wasmtime_wasi::p2::bindings::sync::io::poll;
 use wasmtime_wasi::p2::{DynPollable, OutputStream, Pollable, StreamError, StreamResult};
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::{FsPerms, OpenMode, WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_io::bindings::wasi::io::poll as waiting;
 use wasmtime_wasi_io::bytes::Bytes;
 
 use super::host::Host;
 use super::instance::State;
+use crate::grants::{Directory, Granted};
 use crate::ipc::frame::Level;
 
 /// Bytes of a line that is not ended yet; a longer one is cut here.
@@ -45,6 +48,31 @@ pub(super) fn enter() -> wasmtime::Result<EnterGuard<'static>> {
     Ok(runtime()?.enter())
 }
 
+/// What all instances of a program are granted, ready to be handed out.
+#[derive(Default)]
+pub(super) struct GrantedWasi {
+    directories: Vec<(Dir, String)>,
+    env: Vec<(String, String)>,
+}
+
+impl GrantedWasi {
+    pub(super) fn new(granted: Granted) -> GrantedWasi {
+        let dir = |directory: Directory| {
+            let (perms, mode) = match directory.writable {
+                true => (FsPerms::ReadWrite, OpenMode::READ | OpenMode::WRITE),
+                false => (FsPerms::ReadOnly, OpenMode::READ),
+            };
+            // In this thread: a worker has no other one, and may not make one.
+            let dir = Dir::new(directory.fd.into(), perms, mode, true);
+            (dir, directory.guest_path)
+        };
+        GrantedWasi {
+            directories: granted.directories.into_iter().map(dir).collect(),
+            env: granted.env,
+        }
+    }
+}
+
 /// What one instance has of WASI.
 pub(super) struct Wasi {
     ctx: WasiCtx,
@@ -52,8 +80,8 @@ pub(super) struct Wasi {
 }
 
 impl Wasi {
-    /// What is granted to every guest.
-    pub(super) fn new<H: Host>(host: &H) -> Wasi {
+    /// What every guest has, and what it is granted.
+    fn new<H: Host>(host: &H, granted: &GrantedWasi) -> Wasi {
         let lines = |level| Lines {
             host: host.clone(),
             level,
@@ -63,6 +91,7 @@ impl Wasi {
             ctx: WasiCtx::builder()
                 .stdout(lines(Level::Info))
                 .stderr(lines(Level::Warn))
+                .envs(&granted.env)
                 .allow_tcp(false)
                 .allow_udp(false)
                 .build(),
@@ -80,7 +109,8 @@ impl<H: Host> WasiView for State<H> {
 
 impl<H: Host> State<H> {
     fn wasi(&mut self) -> &mut Wasi {
-        self.wasi.get_or_insert_with(|| Wasi::new(&self.host))
+        self.wasi
+            .get_or_insert_with(|| Wasi::new(&self.host, &self.granted))
     }
 }
 
@@ -90,8 +120,32 @@ pub(super) fn link<H: Host>(linker: &mut Linker<State<H>>) -> wasmtime::Result<(
     // The crate's own waiting does not drive the timers of a current-thread runtime: a sleep would never end.
     linker.allow_shadowing(true);
     poll::add_to_linker::<State<H>, Waiting>(linker, |state| Polls(&mut state.wasi().table))?;
+    // The crate's own opens directories by their paths; ours are open, and a locked worker could open none.
+    preopens::add_to_linker::<State<H>, Directories>(linker, |state| {
+        let granted = state.granted.clone();
+        Preopens(&mut state.wasi().table, granted)
+    })?;
     linker.allow_shadowing(false);
     Ok(())
+}
+
+struct Directories;
+
+impl HasData for Directories {
+    type Data<'a> = Preopens<'a>;
+}
+
+/// `wasi:filesystem/preopens`: the granted directories.
+struct Preopens<'a>(&'a mut ResourceTable, Arc<GrantedWasi>);
+
+impl preopens::Host for Preopens<'_> {
+    fn get_directories(&mut self) -> wasmtime::Result<Vec<(Resource<Descriptor>, String)>> {
+        let each = |(dir, path): &(Dir, String)| {
+            let descriptor = self.0.push(Descriptor::Dir(dir.clone()))?;
+            Ok((descriptor, path.clone()))
+        };
+        self.1.directories.iter().map(each).collect()
+    }
 }
 
 struct Waiting;

@@ -9,7 +9,7 @@ use rustix::process::Pid;
 use super::page::{Page, RING_BYTES, SHARED_BYTES, TO_HOST, TO_WORKER};
 use super::ring::{Consumer, Corrupt, Place, Producer};
 use super::wire::{self, FromWorker, ToWorkerMessage};
-use crate::sys::memory::{Shared, fixed_memfd};
+use crate::sys::memory::{Mapping, Shared, fixed_memfd, map_written, writable_memfd, write_at};
 use crate::sys::socket::{MAX_MESSAGE, Socket};
 
 /// What is wrong with the other side.
@@ -60,21 +60,22 @@ pub struct HostLink {
     memory: Shared,
     out: Producer,
     input: Consumer,
-    payloads: VecDeque<OwnedFd>,
+    /// Files that the worker was given for results that are not read yet, with their sizes.
+    files: VecDeque<(OwnedFd, u64)>,
     closed: bool,
 }
 
 /// A control message from a worker, with the process that sent it.
 #[derive(Debug)]
 pub struct Control {
-    /// The message: never a doorbell or a payload.
+    /// The message: never a doorbell.
     pub message: FromWorker,
     /// The sender, as the kernel knows it.
     pub sender: Option<Pid>,
 }
 
-/// Descriptors a worker may have under way: a result that is not read yet each.
-const MAX_PAYLOADS: usize = 64;
+/// Files that a worker may have: a result that is not read yet each.
+const MAX_FILES: usize = 64;
 
 impl HostLink {
     /// A new link, and the end to give to a worker.
@@ -88,7 +89,7 @@ impl HostLink {
             memory,
             out: Producer::default(),
             input: Consumer::default(),
-            payloads: VecDeque::new(),
+            files: VecDeque::new(),
             closed: false,
         };
         Ok((
@@ -130,16 +131,36 @@ impl HostLink {
         Ok(self.out.write(to_worker(&self.memory), parts)?)
     }
 
-    /// Sends a descriptor ahead of the frame that means it. False if the socket has no room now.
-    pub fn send_payload(&mut self, fd: BorrowedFd<'_>) -> Result<bool, LinkError> {
-        match self
-            .socket
-            .try_send(&wire::encode(&ToWorkerMessage::Payload)?, &[fd])
-        {
+    /// Sends a sealed file of `bytes` ahead of the frame that means it. False if the socket has no room now.
+    pub fn send_payload(&mut self, fd: BorrowedFd<'_>, bytes: u64) -> Result<bool, LinkError> {
+        let message = wire::encode(&ToWorkerMessage::Payload(bytes))?;
+        match self.socket.try_send(&message, &[fd]) {
             Ok(()) => Ok(true),
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => Ok(false),
             Err(e) => Err(e.into()),
         }
+    }
+
+    /// Gives the worker a file for a result of `bytes`, as it asked. The caller has checked the number.
+    ///
+    /// A worker that asks reads its socket, so that there is room; one that does not is in error.
+    pub fn give_file(&mut self, bytes: u64) -> Result<(), LinkError> {
+        if self.files.len() >= MAX_FILES {
+            return Err(broken("more files asked for than results may be under way").into());
+        }
+        // The host's memory, since it may keep the result for long: the worker's is bounded for other things.
+        let file = writable_memfd("wasmpool-result", bytes, true)?;
+        let message = wire::encode(&ToWorkerMessage::File)?;
+        self.socket.try_send(&message, &[file.as_fd()])?;
+        self.files.push_back((file, bytes));
+        Ok(())
+    }
+
+    /// The result in the file that was given first and not read yet. From here on nobody can change it.
+    pub fn take_file(&mut self) -> Result<Mapping, LinkError> {
+        let none = || broken("a result in a file that was not asked for");
+        let (file, bytes) = self.files.pop_front().ok_or_else(none)?;
+        Ok(map_written(file, bytes)?)
     }
 
     /// Publishes the frames written, and wakes the worker if it sleeps.
@@ -184,24 +205,14 @@ impl HostLink {
         self.input.wake(to_host(&self.memory));
     }
 
-    /// The next payload that came as a descriptor.
-    pub fn next_payload(
-        &mut self,
-        controls: &mut Vec<Control>,
-    ) -> Result<Option<OwnedFd>, LinkError> {
-        if self.payloads.is_empty() {
-            self.drain(controls)?;
-        }
-        Ok(self.payloads.pop_front())
-    }
-
-    /// Reads all that the socket has. Doorbells are swallowed, payloads kept, the rest is appended to `controls`.
+    /// Reads all that the socket has. Doorbells are swallowed, the rest is appended to `controls`. No descriptor is
+    /// taken: one that comes is closed by the kernel, and the worker is in error.
     ///
     /// Returns false once the worker's end is closed: it has ended.
     pub fn drain(&mut self, controls: &mut Vec<Control>) -> Result<bool, LinkError> {
         let mut buffer = vec![0; MAX_MESSAGE];
         while !self.closed {
-            let mut received = match self.socket.try_recv(&mut buffer) {
+            let received = match self.socket.try_recv_plain(&mut buffer) {
                 Ok(Some(received)) => received,
                 Ok(None) => {
                     self.closed = true;
@@ -211,27 +222,19 @@ impl HostLink {
                 Err(e) => return Err(e.into()),
             };
             match wire::decode(&buffer[..received.len])? {
-                FromWorker::Doorbell if received.fds.is_empty() => {}
-                FromWorker::Payload
-                    if received.fds.len() == 1 && self.payloads.len() < MAX_PAYLOADS =>
-                {
-                    self.payloads.extend(received.fds.pop());
-                }
-                message if received.fds.is_empty() => controls.push(Control {
+                FromWorker::Doorbell => {}
+                message => controls.push(Control {
                     message,
                     sender: received.sender,
                 }),
-                _ => {
-                    return Err(io::Error::new(
-                        io::ErrorKind::InvalidData,
-                        "descriptors not asked for",
-                    )
-                    .into());
-                }
             }
         }
         Ok(!self.closed)
     }
+}
+
+fn broken(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what.to_owned())
 }
 
 /// The worker's side.
@@ -241,7 +244,10 @@ pub struct WorkerLink {
     memory: Shared,
     out: Producer,
     input: Consumer,
-    payloads: VecDeque<OwnedFd>,
+    /// Payloads of chunks to come, with their sizes.
+    payloads: VecDeque<(OwnedFd, u64)>,
+    /// The file that was asked for.
+    file: Option<OwnedFd>,
 }
 
 impl WorkerLink {
@@ -253,6 +259,7 @@ impl WorkerLink {
             out: Producer::default(),
             input: Consumer::default(),
             payloads: VecDeque::new(),
+            file: None,
         })
     }
 
@@ -266,10 +273,20 @@ impl WorkerLink {
         self.socket.send(&wire::encode(message)?, &[])
     }
 
-    /// Sends a descriptor ahead of the frame that means it.
-    pub fn send_payload(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
-        self.socket
-            .send(&wire::encode(&FromWorker::Payload)?, &[fd])
+    /// Writes a result's bytes into a file that the host makes for it, ahead of the frame that means it. False if the
+    /// host is gone.
+    pub fn send_file(&mut self, bytes: &[u8]) -> Result<bool, LinkError> {
+        self.send(&FromWorker::WantFile(bytes.len() as u64))?;
+        let file = loop {
+            if let Some(file) = self.file.take() {
+                break file;
+            }
+            if !self.receive()? {
+                return Ok(false);
+            }
+        };
+        write_at(&file, 0, bytes)?;
+        Ok(true)
     }
 
     /// Waits for the next frame and puts it into `frame`. False at the end: the host wants no more.
@@ -323,19 +340,28 @@ impl WorkerLink {
         };
         match wire::decode(&buffer[..received.len])? {
             ToWorkerMessage::Doorbell => {}
-            ToWorkerMessage::Payload => self.payloads.extend(received.fds.pop()),
+            ToWorkerMessage::Payload(bytes) => {
+                self.payloads
+                    .extend(received.fds.pop().map(|fd| (fd, bytes)));
+            }
+            ToWorkerMessage::File => self.file = received.fds.pop(),
         }
         Ok(true)
     }
 
     /// The payload of the chunk just read. `None` at the end: the host is gone.
-    pub fn payload(&mut self) -> Result<Option<OwnedFd>, LinkError> {
-        while self.payloads.is_empty() {
+    ///
+    /// The host is believed: it has sealed the file, and has told its size.
+    pub fn payload(&mut self) -> Result<Option<Mapping>, LinkError> {
+        loop {
+            if let Some((file, bytes)) = self.payloads.pop_front() {
+                let bytes = usize::try_from(bytes).map_err(io::Error::other)?;
+                return Ok(Some(Mapping::read_only(file, bytes)?));
+            }
             if !self.receive()? {
                 return Ok(None);
             }
         }
-        Ok(self.payloads.pop_front())
     }
 
     /// Writes a frame, waiting for room. The host sees it after [`WorkerLink::publish`]. False if the host is gone.

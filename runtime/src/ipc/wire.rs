@@ -9,20 +9,12 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{Generation, SlotId};
 use crate::limits::Limits;
 use crate::mode::{CodeMode, Isolation};
+use crate::sandbox::layers::{Layers, Role};
 
 /// The version of everything in `ipc`. A host and its processes must have the same.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 const MAGIC: [u8; 8] = *b"wasmpool";
-
-/// What a started process is to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// Compiles one module and ends.
-    Compiler,
-    /// Forks workers of one component.
-    ForkServer,
-}
 
 /// Bytes of a handshake message.
 pub const HELLO_BYTES: usize = 16;
@@ -70,7 +62,7 @@ pub fn read_hello(message: &[u8]) -> Result<Role, HelloError> {
     }
 }
 
-/// Host to compiler. With a descriptor: the module, sealed.
+/// Host to compiler. With two descriptors: the module, sealed; the file for the code and the manifest.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Compile {
     /// How to compile.
@@ -81,10 +73,12 @@ pub struct Compile {
     pub module_bytes: u64,
 }
 
-/// Compiler to host.
+/// Compiler to host. Never with a descriptor.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Compiled {
-    /// With a descriptor: the code, then the manifest, sealed.
+    /// First message: it is locked, and has not looked at the module yet.
+    Locked(Layers),
+    /// The code, then the manifest, are in the file.
     Done {
         /// Bytes of the code, from offset 0.
         code_bytes: u64,
@@ -103,26 +97,41 @@ pub enum Compiled {
 /// Host to fork server.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum ToForkServer {
-    /// First message. With a descriptor: the code.
-    Load {
-        /// How the code was compiled.
-        mode: CodeMode,
-        /// The limits of every item.
-        limits: Limits,
-        /// How far items are kept apart.
-        isolation: Isolation,
-        /// Bytes of the code.
-        code_bytes: u64,
+    /// Before the code. With a descriptor: a directory that guests are granted.
+    Directory {
+        /// What they call it.
+        guest_path: String,
+        /// Whether they may change what is in it.
+        writable: bool,
     },
+    /// With a descriptor: the code.
+    Load(Load),
     /// Fork a worker. With two descriptors: its end of the socket pair, its shared memory.
     Fork(SlotId, Generation),
 }
 
-/// Fork server to host.
+/// What a fork server is to be.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Load {
+    /// How the code was compiled.
+    pub mode: CodeMode,
+    /// The limits of every item.
+    pub limits: Limits,
+    /// How far items are kept apart.
+    pub isolation: Isolation,
+    /// Bytes of the code.
+    pub code_bytes: u64,
+    /// Environment variables that guests are granted.
+    pub env: Vec<(String, String)>,
+    /// A system call that workers are denied although their list has it.
+    pub without: Option<String>,
+}
+
+/// Fork server to host. Never with a descriptor.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum FromForkServer {
-    /// The code is mapped; workers can be forked.
-    Loaded,
+    /// The server is locked, the code is mapped; workers can be forked.
+    Loaded(Layers),
     /// The code cannot be used.
     LoadFailed(String),
     /// A worker could not be forked.
@@ -145,17 +154,19 @@ pub struct TaskInfo {
 pub enum ToWorkerMessage {
     /// Look at the rings.
     Doorbell,
-    /// With a descriptor: the payload of a chunk.
-    Payload,
+    /// With a descriptor: the payload of a chunk, sealed, of so many bytes.
+    Payload(u64),
+    /// With a descriptor: the file that the worker asked for.
+    File,
 }
 
-/// Worker to host.
+/// Worker to host. Never with a descriptor.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum FromWorker {
     /// Look at the rings.
     Doorbell,
-    /// With a descriptor: the payload of a result.
-    Payload,
+    /// A file for a result of so many bytes is wanted.
+    WantFile(u64),
     /// The process is there; nothing of the guest has run.
     Born,
     /// The component is instantiated.
@@ -196,7 +207,7 @@ mod tests {
 
     #[test]
     fn the_first_message_never_changes() {
-        assert_eq!(&hello(Role::Compiler), b"wasmpool\x01\0\0\0\x01\0\0\0");
+        assert_eq!(&hello(Role::Compiler), b"wasmpool\x02\0\0\0\x01\0\0\0");
         assert_eq!(read_hello(&hello(Role::ForkServer)), Ok(Role::ForkServer));
         let mut newer = hello(Role::Compiler);
         newer[8] = 9;

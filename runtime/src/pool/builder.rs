@@ -1,6 +1,6 @@
 //! Opening and closing a pool.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -13,6 +13,7 @@ use super::stream::{Feeder, Results, thread_waker};
 use super::supervisor::{OnLog, Shared};
 use crate::cache::{Cache, CacheKey, CodeSource};
 use crate::engine::config::fingerprint;
+use crate::grants::{DirectoryGrant, Granted, Grants};
 use crate::ipc::frame::Target;
 use crate::ipc::launch::Launch;
 use crate::ipc::lookup::find_function;
@@ -20,6 +21,7 @@ use crate::ipc::manifest::{Manifest, Refusal};
 use crate::ipc::wire::TaskInfo;
 use crate::limits::Limits;
 use crate::mode::{CodeMode, Isolation};
+use crate::sandbox::layers::{Layers, Rank};
 use crate::sys::poll::{Poller, Waker};
 
 type OnWarning = Box<dyn Fn(&str) + Send + Sync>;
@@ -32,6 +34,9 @@ pub struct PoolBuilder {
     isolation: Isolation,
     max_items_per_worker: Option<u32>,
     no_cache: bool,
+    grants: Grants,
+    strict: bool,
+    without: Option<String>,
     on_log: Option<OnLog>,
     on_warning: Option<OnWarning>,
 }
@@ -68,6 +73,52 @@ impl PoolBuilder {
     /// Whether compiled components are kept in the user's cache folder. Default true.
     pub fn cache(mut self, on: bool) -> Self {
         self.no_cache = !on;
+        self
+    }
+
+    /// Grants guests a directory of this machine, through WASI, under a path of theirs: to read, or also to change what
+    /// is in it. Default: none.
+    ///
+    /// Two walls keep guests in it: WASI's own checks of paths, and landlock around the worker, where the kernel has it.
+    /// Symbolic links that lead out of it are not followed. What one guest writes, all guests of the pool see.
+    pub fn directory(
+        mut self,
+        host_path: impl Into<PathBuf>,
+        guest_path: impl Into<String>,
+        writable: bool,
+    ) -> Self {
+        self.grants.directories.push(DirectoryGrant {
+            host_path: host_path.into(),
+            guest_path: guest_path.into(),
+            writable,
+        });
+        self
+    }
+
+    /// Grants guests an environment variable, through WASI. Default: none, and nothing of this process's own.
+    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.grants.env.push((name.into(), value.into()));
+        self
+    }
+
+    /// Grants all of these, in the place of what was granted before.
+    pub fn grants(mut self, grants: Grants) -> Self {
+        self.grants = grants;
+        self
+    }
+
+    /// Whether the pool refuses to open where a layer of the wall around its processes cannot be had: see
+    /// [`Layer`](crate::sandbox::layers::Layer). Default false: it opens, with a warning, as long as the floor is there
+    /// (seccomp, resource limits, no privileges).
+    pub fn strict(mut self, on: bool) -> Self {
+        self.strict = on;
+        self
+    }
+
+    /// Denies workers one system call of their list: for the test that shows that each one is needed.
+    #[doc(hidden)]
+    pub fn without_system_call(mut self, name: impl Into<String>) -> Self {
+        self.without = Some(name.into());
         self
     }
 
@@ -129,7 +180,42 @@ impl PoolBuilder {
             max_items_per_worker,
             has_tasks: code.manifest.tasks.is_some(),
         };
-        start(code, mode, self.isolation, shape, self.on_log, from_cache)
+        self.grants.check().map_err(|reason| Error::Grant {
+            what: "what is asked for".into(),
+            source: std::io::Error::new(std::io::ErrorKind::InvalidInput, reason),
+        })?;
+        let mut granted = Granted {
+            env: self.grants.env,
+            ..Granted::default()
+        };
+        for directory in &self.grants.directories {
+            let opened = directory.open().map_err(|source| Error::Grant {
+                what: format!("the directory {}", directory.host_path.display()),
+                source,
+            })?;
+            granted.directories.push(opened);
+        }
+        let plan = Planned {
+            mode,
+            isolation: self.isolation,
+            granted,
+            strict: self.strict,
+            without: self.without,
+        };
+        let pool = start(code, plan, shape, self.on_log, from_cache)?;
+        if let (Some(layers), Some(on_warning)) = (pool.layers(), &self.on_warning) {
+            let missing: Vec<_> = layers
+                .missing(Rank::Expected)
+                .map(|layer| layer.name())
+                .collect();
+            if !missing.is_empty() {
+                on_warning(&format!(
+                    "this machine does not offer every protection; missing: {}",
+                    missing.join(", ")
+                ));
+            }
+        }
+        Ok(pool)
     }
 
     fn compile(&self, module: &[u8], mode: &CodeMode) -> Result<(Code, bool), Error> {
@@ -139,13 +225,19 @@ impl PoolBuilder {
             }
         };
         if self.no_cache {
-            return Ok((processes::compile(module, mode, &self.limits)?, false));
+            return Ok((
+                processes::compile(module, mode, &self.limits, self.strict)?,
+                false,
+            ));
         }
         let cache = match Cache::open_default() {
             Ok(cache) => cache,
             Err(warning) => {
                 warn(format!("compiled modules are not cached: {warning}"));
-                return Ok((processes::compile(module, mode, &self.limits)?, false));
+                return Ok((
+                    processes::compile(module, mode, &self.limits, self.strict)?,
+                    false,
+                ));
             }
         };
         let print = fingerprint(mode).map_err(|e| Error::Pool {
@@ -163,7 +255,7 @@ impl PoolBuilder {
                 true,
             ));
         }
-        let code = processes::compile(module, mode, &self.limits)?;
+        let code = processes::compile(module, mode, &self.limits, self.strict)?;
         use std::os::fd::AsFd;
         if let Err(e) = cache.put(
             &key,
@@ -206,13 +298,21 @@ fn read_module(path: &Path, limits: &Limits) -> Result<Vec<u8>, Error> {
 /// # Errors
 /// If the module cannot be used, or the process cannot be started.
 pub fn inspect(module: &[u8], limits: &Limits) -> Result<Manifest, Error> {
-    Ok(processes::compile(module, &CodeMode::default(), limits)?.manifest)
+    Ok(processes::compile(module, &CodeMode::default(), limits, false)?.manifest)
+}
+
+/// What the processes or threads of a pool are to be.
+struct Planned {
+    mode: CodeMode,
+    isolation: Isolation,
+    granted: Granted,
+    strict: bool,
+    without: Option<String>,
 }
 
 fn start(
     code: Code,
-    mode: CodeMode,
-    isolation: Isolation,
+    plan: Planned,
     shape: Shape,
     on_log: Option<OnLog>,
     from_cache: bool,
@@ -223,8 +323,8 @@ fn start(
     let thread = std::thread::Builder::new()
         .name("wasmpool".into())
         .spawn(move || {
-            let shared = match launch(&code, mode, isolation, shape, on_log) {
-                Ok(shared) => Arc::new(shared),
+            let (shared, layers) = match launch(&code, plan, shape, on_log) {
+                Ok((shared, layers)) => (Arc::new(shared), layers),
                 Err(e) => {
                     let _ = tell.send(Err(e));
                     return;
@@ -232,15 +332,16 @@ fn start(
             };
             drop(code);
             shared.core().stats.from_cache = from_cache;
-            if tell.send(Ok(shared.clone())).is_ok() {
+            if tell.send(Ok((shared.clone(), layers))).is_ok() {
                 shared.supervise();
             }
         });
     let thread = thread.map_err(Error::pool("the pool's thread cannot be started"))?;
     match told.recv() {
-        Ok(Ok(shared)) => Ok(Pool {
+        Ok(Ok((shared, layers))) => Ok(Pool {
             shared,
             manifest,
+            layers,
             thread: Some(thread),
         }),
         Ok(Err(e)) => Err(e),
@@ -252,28 +353,40 @@ fn start(
 
 fn launch(
     code: &Code,
-    mode: CodeMode,
-    isolation: Isolation,
+    plan: Planned,
     shape: Shape,
     on_log: Option<OnLog>,
-) -> Result<Shared, Error> {
-    let launcher: Box<dyn Launch> = match isolation {
+) -> Result<(Shared, Option<Layers>), Error> {
+    let mut layers = None;
+    let launcher: Box<dyn Launch> = match plan.isolation {
         Isolation::Thread => crate::threads::launcher(
             &code.file,
             code.bytes,
             &code.manifest.needs,
             &shape.limits,
             shape.slots,
+            plan.granted,
         )?,
         Isolation::Shared | Isolation::Instance | Isolation::Process => {
-            Box::new(ForkServer::start(code, mode, &shape.limits, isolation)?)
+            let plan = processes::Plan {
+                mode: plan.mode,
+                limits: &shape.limits,
+                isolation: plan.isolation,
+                granted: plan.granted,
+                strict: plan.strict,
+                slots: shape.slots,
+                without: plan.without,
+            };
+            let server = ForkServer::start(code, plan)?;
+            layers = Some(server.layers());
+            Box::new(server)
         }
     };
     let failed = || Error::pool("the pool cannot wait for its workers");
     let poller = Arc::new(Poller::new().map_err(failed())?);
     let waker = Arc::new(Waker::new(&poller, super::core::WAKE).map_err(failed())?);
     let core = Core::new(shape, launcher, poller.clone(), waker.clone()).map_err(failed())?;
-    Ok(Shared::new(core, poller, waker, on_log))
+    Ok((Shared::new(core, poller, waker, on_log), layers))
 }
 
 /// A pool of workers, all running one component.
@@ -282,6 +395,7 @@ fn launch(
 pub struct Pool {
     pub(super) shared: Arc<Shared>,
     manifest: Manifest,
+    layers: Option<Layers>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -302,6 +416,12 @@ impl Pool {
     /// What the component is.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    /// The layers of the wall around the pool's processes that are in force. `None` of workers that are threads: there
+    /// is no wall.
+    pub fn layers(&self) -> Option<Layers> {
+        self.layers
     }
 
     /// The tasks that the guest lists; none of a component without the guest SDK. Waits for the first worker.

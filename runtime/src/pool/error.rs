@@ -7,6 +7,7 @@ use thiserror::Error;
 use crate::failure::Failure;
 use crate::ipc::lookup::LookupError;
 use crate::ipc::manifest::{OverLimit, Refusal};
+use crate::sandbox::layers::Layer;
 
 /// Why a pool, or a whole job, cannot go on.
 #[derive(Debug, Error)]
@@ -60,6 +61,21 @@ pub enum Error {
         ending: String,
         /// Its memory limit, in bytes.
         limit_bytes: u64,
+    },
+    /// This machine does not offer what a process of the pool must be protected by.
+    #[error("this machine does not offer every protection that is required; missing: {}", names(.missing))]
+    Protection {
+        /// The layers that cannot be had.
+        missing: Vec<Layer>,
+    },
+    /// What guests were to be granted cannot be.
+    #[error("cannot grant {what}")]
+    Grant {
+        /// What.
+        what: String,
+        /// Why not.
+        #[source]
+        source: io::Error,
     },
     /// Workers do not get ready: the component itself fails at its start.
     #[error("the component cannot be started: {message}")]
@@ -124,9 +140,18 @@ impl Error {
             Error::CompileTimeout(_) | Error::CompilerLost { .. } => {
                 Some("raise the limit, or give a smaller module".into())
             }
+            Error::Protection { .. } => Some(
+                "`wasmpool audit` shows each layer; a container may have to allow user namespaces, and the kernel landlock"
+                    .into(),
+            ),
             _ => None,
         }
     }
+}
+
+fn names(layers: &[Layer]) -> String {
+    let names: Vec<_> = layers.iter().map(|layer| layer.name()).collect();
+    names.join(", ")
 }
 
 fn list(names: &[String]) -> String {

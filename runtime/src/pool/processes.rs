@@ -10,20 +10,22 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use super::error::Error;
+use crate::grants::Granted;
 use crate::ids::{Generation, SlotId};
 use crate::ipc::launch::{Heard, Kill, Launch, ROLE_ARGUMENT, serves};
 use crate::ipc::link::WorkerEnd;
 use crate::ipc::manifest::{MAX_ENCODED_BYTES, Manifest, Refusal};
-use crate::ipc::wire::{self, Compile, Compiled, FromForkServer, Role, ToForkServer};
+use crate::ipc::wire::{self, Compile, Compiled, FromForkServer, Load, ToForkServer};
 use crate::limits::Limits;
 use crate::mode::{CodeMode, Isolation};
-use crate::sys::memory::{Mapping, check_sealed, sealed_memfd};
+use crate::sandbox;
+use crate::sandbox::cgroup::Group;
+use crate::sandbox::layers::{Layer, Layers, Role};
+use crate::sys::memory::{Mapping, cut_and_seal, sealed_memfd, writable_memfd};
 use crate::sys::poll::Poller;
 use crate::sys::process::{OwnedChild, spawn};
 use crate::sys::socket::{MAX_MESSAGE, Socket};
-
-/// Environment variables that a started process keeps.
-const KEPT: &[&str] = &["RUST_BACKTRACE"];
+use crate::text::printable;
 
 /// The program whose processes can be workers: this one, where it said so at its start, else the `wasmpool` that lies
 /// beside it or above it, else the one in the search path.
@@ -52,22 +54,67 @@ fn program() -> io::Result<OsString> {
         })
 }
 
-/// Starts a process in a role and shakes hands. The calling thread must outlive the process.
-fn start(role: Role) -> io::Result<(OwnedChild, Socket)> {
+/// A started process. Dropping it ends it, and only then its group is removed.
+#[derive(Debug)]
+struct Started {
+    socket: Socket,
+    child: OwnedChild,
+    group: Option<Group>,
+    /// How long it may take to end by itself.
+    patience: Duration,
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        // A fork server that ends by itself has no process left in its group.
+        self.socket.finish();
+        let _ = self.child.end_after(self.patience);
+    }
+}
+
+/// Starts a process in a role, in a control group of so many bytes and processes where there can be one, and shakes
+/// hands. The calling thread must outlive the process.
+fn start(role: Role, memory: u64, processes: u32) -> io::Result<Started> {
     let (socket, theirs) = Socket::pair()?;
     // The process learns from the kernel who its parent is.
-    let child = OwnedChild::new(spawn(&program()?, &[ROLE_ARGUMENT], theirs, KEPT)?);
+    let mut child = spawn(&program()?, &[ROLE_ARGUMENT], theirs)?;
+    // It has done nothing yet: all that it will have is counted.
+    let group = Group::new(memory, processes)
+        .ok()
+        .filter(|group| group.place(child.pid()).is_ok());
     socket.send(&wire::hello(role), &[])?;
     let mut buffer = [0; 64];
     let answer = receive(&socket, &mut buffer, Duration::from_secs(30))?
-        .ok_or_else(|| io::Error::other("the started process ended before it answered"))?;
+        .ok_or_else(|| ended("before it answered", &mut child))?;
     match wire::read_hello(&buffer[..answer.len]) {
-        Ok(answered) if answered == role => Ok((child, socket)),
+        Ok(answered) if answered == role => Ok(Started {
+            socket,
+            child,
+            group,
+            patience: match role {
+                Role::Compiler => Duration::ZERO,
+                Role::ForkServer => Duration::from_secs(1),
+            },
+        }),
         Ok(_) => Err(io::Error::other(
             "the started process answered in another role",
         )),
         Err(e) => Err(io::Error::other(e)),
     }
+}
+
+/// A process that has ended, with what it said last.
+fn ended(when: &str, child: &mut OwnedChild) -> io::Error {
+    let status = match child.end_after(Duration::from_secs(1)) {
+        Ok(status) => status.to_string(),
+        Err(e) => e.to_string(),
+    };
+    let words = printable(&String::from_utf8_lossy(&child.last_words()), 4096);
+    let words = match words.trim() {
+        "" => "it said nothing",
+        words => words,
+    };
+    io::Error::other(format!("it ended {when} ({status}): {words}"))
 }
 
 /// Waits for one message, for so long. `None` at the end of the socket.
@@ -92,6 +139,23 @@ fn receive(
     }
 }
 
+/// The layers that a process says it has, and that of its group.
+fn with_group(layers: Layers, group: Option<&Group>) -> Layers {
+    let layers = layers.without(Layer::MemoryCgroup);
+    match group {
+        Some(_) => layers.with(Layer::MemoryCgroup),
+        None => layers,
+    }
+}
+
+/// `Err` if a process is less protected than it has to be.
+fn protected(layers: Layers, strict: bool) -> Result<(), Error> {
+    match sandbox::missing(layers, strict) {
+        missing if missing.is_empty() => Ok(()),
+        missing => Err(Error::Protection { missing }),
+    }
+}
+
 /// Compiled code and its description.
 #[derive(Debug)]
 pub(super) struct Code {
@@ -104,7 +168,12 @@ pub(super) struct Code {
 }
 
 /// Compiles a module in a process of its own, within the limits.
-pub(super) fn compile(module: &[u8], mode: &CodeMode, limits: &Limits) -> Result<Code, Error> {
+pub(super) fn compile(
+    module: &[u8],
+    mode: &CodeMode,
+    limits: &Limits,
+    strict: bool,
+) -> Result<Code, Error> {
     if module.len() as u64 > limits.module_bytes {
         return Err(Error::Module(Refusal {
             message: format!(
@@ -117,25 +186,39 @@ pub(super) fn compile(module: &[u8], mode: &CodeMode, limits: &Limits) -> Result
     }
     let failed = || Error::pool("the compiler process cannot be used");
     let module_file = sealed_memfd("wasmpool-module", &[module]).map_err(failed())?;
-    let (mut child, socket) =
-        start(Role::Compiler).map_err(Error::pool("the compiler process cannot be started"))?;
+    let memory = limits
+        .compile_memory_bytes
+        .saturating_add(limits.compiled_bytes)
+        .saturating_add(GROUP_BYTES);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from) as u32;
+    let mut started = start(Role::Compiler, memory, GROUP_PROCESSES + threads)
+        .map_err(Error::pool("the compiler process cannot be started"))?;
+    let socket = &started.socket;
     let request = Compile {
         mode: *mode,
         limits: limits.clone(),
         module_bytes: module.len() as u64,
     };
     let request = wire::encode(&request).map_err(failed())?;
+    let file = writable_memfd("wasmpool-code", limits.compiled_bytes, false).map_err(failed())?;
     socket
-        .send(&request, &[module_file.as_fd()])
+        .send(&request, &[module_file.as_fd(), file.as_fd()])
         .map_err(failed())?;
     let mut buffer = vec![0; MAX_MESSAGE];
-    let mut answer = match receive(&socket, &mut buffer, limits.compile_timeout) {
+    let answer = receive(socket, &mut buffer, Duration::from_secs(30)).map_err(failed())?;
+    let answer =
+        answer.ok_or_else(|| failed()(ended("before it was locked", &mut started.child)))?;
+    match wire::decode(&buffer[..answer.len]).map_err(failed())? {
+        Compiled::Locked(layers) => protected(layers, strict)?,
+        _ => return Err(failed()(io::Error::other("it answered out of turn"))),
+    };
+    let answer = match receive(socket, &mut buffer, limits.compile_timeout) {
         Ok(Some(answer)) => answer,
         Err(e) if e.kind() == io::ErrorKind::TimedOut => {
             return Err(Error::CompileTimeout(limits.compile_timeout));
         }
         Ok(None) => {
-            let status = child.wait().map_err(failed())?;
+            let status = started.child.wait().map_err(failed())?;
             let ending = match status.signal() {
                 Some(signal) => format!("signal {signal}"),
                 None => format!("{status}"),
@@ -147,7 +230,11 @@ pub(super) fn compile(module: &[u8], mode: &CodeMode, limits: &Limits) -> Result
         }
         Err(e) => return Err(failed()(e)),
     };
-    match wire::decode(&buffer[..answer.len]).map_err(failed())? {
+    let answer = wire::decode(&buffer[..answer.len]).map_err(failed())?;
+    // From here on nobody is there to change what it wrote.
+    started.child.end().map_err(failed())?;
+    match answer {
+        Compiled::Locked(_) => Err(failed()(io::Error::other("it answered out of turn"))),
         Compiled::Refused { message, hint } => {
             Err(Error::Module(Refusal { message, hint }.bounded()))
         }
@@ -155,74 +242,102 @@ pub(super) fn compile(module: &[u8], mode: &CodeMode, limits: &Limits) -> Result
             code_bytes,
             manifest_bytes,
         } => {
-            let file = answer
-                .fds
-                .pop()
-                .ok_or_else(|| failed()(io::Error::other("it sent no code")))?;
-            let manifest = read_manifest(&file, code_bytes, manifest_bytes).map_err(failed())?;
+            let manifest = read_manifest(&file, code_bytes, manifest_bytes, limits);
             Ok(Code {
                 file,
                 bytes: code_bytes,
-                manifest,
+                manifest: manifest.map_err(failed())?,
             })
         }
     }
 }
 
-fn read_manifest(file: &OwnedFd, code_bytes: u64, manifest_bytes: u64) -> io::Result<Manifest> {
-    let size = check_sealed(file)?;
-    let fits = code_bytes.checked_add(manifest_bytes) == Some(size)
-        && manifest_bytes <= MAX_ENCODED_BYTES as u64;
-    if !fits {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            "the compiler's output is not as long as it says",
-        ));
-    }
+fn read_manifest(
+    file: &OwnedFd,
+    code_bytes: u64,
+    manifest_bytes: u64,
+    limits: &Limits,
+) -> io::Result<Manifest> {
+    let size = code_bytes
+        .checked_add(manifest_bytes)
+        .filter(|size| *size <= limits.compiled_bytes)
+        .filter(|_| manifest_bytes <= MAX_ENCODED_BYTES as u64)
+        .ok_or_else(|| io::Error::other("the compiler's output is longer than it may be"))?;
+    cut_and_seal(file, size)?;
     let all = Mapping::read_only(file, usize::try_from(size).map_err(io::Error::other)?)?;
     let at = usize::try_from(code_bytes).map_err(io::Error::other)?;
     Manifest::decode(&all[at..]).map_err(io::Error::other)
 }
 
+/// Bytes of a group besides what its processes are bounded to: the kernel's objects, the program itself.
+const GROUP_BYTES: u64 = 128 << 20;
+/// Bytes of a group for each worker besides its bound: the kernel's objects, its shared memory.
+const WORKER_BYTES: u64 = 32 << 20;
+/// Processes and threads of a group besides workers, and besides a compiler's for each processor.
+const GROUP_PROCESSES: u32 = 16;
+
+/// What the processes of a pool are to be.
+pub(super) struct Plan<'a> {
+    pub mode: CodeMode,
+    pub limits: &'a Limits,
+    pub isolation: Isolation,
+    pub granted: Granted,
+    pub strict: bool,
+    /// Workers at a time.
+    pub slots: usize,
+    /// A system call that workers are denied although their list has it.
+    pub without: Option<String>,
+}
+
 /// The fork server's end in the host.
 #[derive(Debug)]
 pub(super) struct ForkServer {
-    socket: Socket,
-    _process: OwnedChild,
+    started: Started,
+    layers: Layers,
 }
 
 impl ForkServer {
     /// Starts it and has it load the code. The calling thread must outlive it.
-    pub(super) fn start(
-        code: &Code,
-        mode: CodeMode,
-        limits: &Limits,
-        isolation: Isolation,
-    ) -> Result<ForkServer, Error> {
-        let (process, socket) =
-            start(Role::ForkServer).map_err(Error::pool("the fork server cannot be started"))?;
+    pub(super) fn start(code: &Code, plan: Plan<'_>) -> Result<ForkServer, Error> {
+        let slots = plan.slots as u64;
+        let worker = plan.limits.worker_data_bytes().saturating_add(WORKER_BYTES);
+        // One more that is being replaced for each, and the server itself.
+        let memory = worker.saturating_mul(slots + 1).saturating_add(GROUP_BYTES);
+        let processes = GROUP_PROCESSES.saturating_add(2 * plan.slots as u32);
+        let mut started = start(Role::ForkServer, memory, processes)
+            .map_err(Error::pool("the fork server cannot be started"))?;
+        let socket = &started.socket;
         let failed = || Error::pool("the fork server cannot be used");
-        let load = ToForkServer::Load {
-            mode,
-            limits: limits.clone(),
-            isolation,
-            code_bytes: code.bytes,
+        let send = |message: &ToForkServer, fd: BorrowedFd<'_>| {
+            let message = wire::encode(message)?;
+            socket.send(&message, &[fd])
         };
-        socket
-            .send(
-                &wire::encode(&load).map_err(failed())?,
-                &[code.file.as_fd()],
-            )
-            .map_err(failed())?;
+        for directory in plan.granted.directories {
+            let message = ToForkServer::Directory {
+                guest_path: directory.guest_path,
+                writable: directory.writable,
+            };
+            send(&message, directory.fd.as_fd()).map_err(failed())?;
+        }
+        let load = Load {
+            mode: plan.mode,
+            limits: plan.limits.clone(),
+            isolation: plan.isolation,
+            code_bytes: code.bytes,
+            env: plan.granted.env,
+            without: plan.without,
+        };
+        send(&ToForkServer::Load(load), code.file.as_fd()).map_err(failed())?;
         let mut buffer = vec![0; MAX_MESSAGE];
-        let answer = receive(&socket, &mut buffer, Duration::from_secs(60)).map_err(failed())?;
+        let answer = receive(socket, &mut buffer, Duration::from_secs(60)).map_err(failed())?;
         let answer =
-            answer.ok_or_else(|| failed()(io::Error::other("it ended before it answered")))?;
+            answer.ok_or_else(|| failed()(ended("before it answered", &mut started.child)))?;
         match wire::decode(&buffer[..answer.len]).map_err(failed())? {
-            FromForkServer::Loaded => Ok(ForkServer {
-                socket,
-                _process: process,
-            }),
+            FromForkServer::Loaded(layers) => {
+                protected(layers, plan.strict)?;
+                let layers = with_group(layers, started.group.as_ref());
+                Ok(ForkServer { started, layers })
+            }
             FromForkServer::LoadFailed(message) => Err(Error::Module(
                 Refusal {
                     message: format!("the compiled module cannot be loaded: {message}"),
@@ -232,6 +347,11 @@ impl ForkServer {
             )),
             _ => Err(failed()(io::Error::other("it answered out of turn"))),
         }
+    }
+
+    /// The layers in force around it and its workers.
+    pub(super) fn layers(&self) -> Layers {
+        self.layers
     }
 }
 
@@ -243,7 +363,8 @@ impl Launch for ForkServer {
         end: WorkerEnd,
     ) -> io::Result<Option<Box<dyn Kill>>> {
         let message = wire::encode(&ToForkServer::Fork(slot, generation))?;
-        self.socket
+        self.started
+            .socket
             .send(&message, &[end.socket.as_fd(), end.memory.as_fd()])?;
         Ok(None)
     }
@@ -251,9 +372,9 @@ impl Launch for ForkServer {
     fn heard(&mut self, into: &mut Vec<Heard>) -> io::Result<()> {
         let mut buffer = [0; 4096];
         loop {
-            let received = match self.socket.try_recv(&mut buffer) {
+            let received = match self.started.socket.try_recv(&mut buffer) {
                 Ok(Some(received)) => received,
-                Ok(None) => return Err(io::Error::other("its socket is closed")),
+                Ok(None) => return Err(ended("by itself", &mut self.started.child)),
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(e) => return Err(e),
             };
@@ -270,7 +391,7 @@ impl Launch for ForkServer {
     }
 
     fn news(&self) -> Option<BorrowedFd<'_>> {
-        Some(self.socket.as_fd())
+        Some(self.started.socket.as_fd())
     }
 
     fn tells_ends(&self) -> bool {

@@ -1,33 +1,34 @@
-//! What a process gives up before it touches anything hostile: ordered steps, each of which must succeed.
+//! The wall around a process that touches what is hostile: ordered steps, each of which must succeed or be reported.
 //!
-//! Runs in the process that is confined, while it has one thread. Decides nothing about items or messages.
+//! ```text
+//! started ── confine ──► Confined ── fence ──► Fenced ── lock ──► Locked        (compiler)
+//!                                                └── load ──► … ── lock ──► Locked   (fork server)
+//!                                                                      └── worker ──► Locked, a list less (its forks)
+//! ```
+//!
+//! Runs in the process that is confined, while it has one thread. Each state is the proof that the steps before it were
+//! taken: only [`Locked`] can be given items. Decides nothing about items or messages. `layers` is plain data; `calls`
+//! are the lists of system calls.
 
 use std::io;
+use std::os::fd::AsFd;
 
-use rustix::process::Pid;
+use rustix::process::{Pid, getpid};
 use thiserror::Error;
 
-use crate::sys::process;
-use crate::sys::socket::Socket;
+pub mod calls;
+pub mod cgroup;
+pub mod fence;
+pub mod filter;
+pub mod layers;
 
-/// Who is confined.
-#[derive(Clone, Copy, Debug)]
-pub enum Subject<'a> {
-    /// A process started as a program by `parent`: a compiler or a fork server. Of its descriptors it keeps the
-    /// standard ones and `socket`.
-    Started {
-        /// The socket to its parent.
-        socket: &'a Socket,
-        /// Who must be its parent.
-        parent: Pid,
-    },
-    /// A worker, forked by `parent`, which has dropped what it must not keep: it inherits what the fork server
-    /// confined already.
-    Forked {
-        /// The fork server.
-        parent: Pid,
-    },
-}
+use self::filter::Filter;
+use self::layers::{Layer, Layers, Rank, Role};
+use crate::grants::Directory;
+use crate::sys::clock;
+use crate::sys::confine::{self, Namespace};
+use crate::sys::process::{self, Forked, exit_now};
+use crate::sys::socket::Socket;
 
 /// The step that failed. The process must end: it is less confined than it has to be.
 #[derive(Debug, Error)]
@@ -35,36 +36,263 @@ pub enum SandboxError {
     /// Closing descriptors.
     #[error("inherited descriptors cannot be closed: {0}")]
     Descriptors(#[source] io::Error),
+    /// The environment.
+    #[error("it was started with environment variables")]
+    Environment,
+    /// A process in the new process namespace.
+    #[error("no process can be started in the new process namespace: {0}")]
+    Keeper(#[source] io::Error),
     /// The parent-death signal.
     #[error("the process cannot be tied to its parent's life: {0}")]
     ParentDeath(#[source] io::Error),
     /// The session.
     #[error("the process cannot leave its session: {0}")]
     Session(#[source] io::Error),
+    /// Capabilities.
+    #[error("capabilities cannot be given up: {0}")]
+    Capabilities(#[source] io::Error),
     /// Dumps, tracing, privileges.
     #[error("privileges cannot be given up: {0}")]
     Privileges(#[source] io::Error),
+    /// Resource limits.
+    #[error("resource limits cannot be set: {0}")]
+    ResourceLimits(#[source] io::Error),
+    /// Landlock, where the kernel says that it has it.
+    #[error("landlock refuses its rules: {0}")]
+    Landlock(#[source] io::Error),
+    /// Seccomp.
+    #[error("the list of system calls cannot be put in force: {0}")]
+    Seccomp(#[source] io::Error),
 }
 
-/// Proof that every step was taken.
-#[derive(Debug)]
-pub struct Confined(());
+/// What all processes of a role may use.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Bytes of private memory.
+    pub data_bytes: u64,
+    /// Bytes of the largest file that may be written.
+    pub file_bytes: u64,
+}
 
-/// Takes all steps, in order.
+/// Proof that a started process has given up what it can give up before it knows what it is for.
+#[derive(Debug)]
+pub struct Confined {
+    layers: Layers,
+}
+
+/// Takes the first steps of a started process. Of its descriptors it keeps the standard ones and `socket`.
+///
+/// A fork server goes on in a process of its own, the first of a new process namespace, where there can be one: the
+/// calling process then waits for that one's end and never returns.
 ///
 /// # Errors
-/// The first step that failed; those behind it were not tried.
-pub fn enter(subject: Subject<'_>) -> Result<Confined, SandboxError> {
-    let parent = match subject {
-        Subject::Started { socket, parent } => {
-            use std::os::fd::AsFd;
-            process::close_all_but(socket.as_fd()).map_err(SandboxError::Descriptors)?;
-            parent
+/// The first step of the floor that failed; those behind it were not tried.
+pub fn confine(role: Role, socket: &Socket, parent: Pid) -> Result<Confined, SandboxError> {
+    let mut layers = Layers::none();
+    process::close_all_but(socket.as_fd()).map_err(SandboxError::Descriptors)?;
+    layers.add(Layer::Descriptors);
+    if std::env::vars_os().next().is_some() {
+        return Err(SandboxError::Environment);
+    }
+    layers.add(Layer::Environment);
+    let mut parent = Some(parent);
+    if confine::new_user_namespace().is_ok() {
+        layers.add(Layer::UserNamespace);
+        for (namespace, layer) in [
+            (Namespace::Network, Layer::NetworkNamespace),
+            (Namespace::Ipc, Layer::IpcNamespace),
+            (Namespace::Uts, Layer::UtsNamespace),
+            (Namespace::Cgroup, Layer::CgroupNamespace),
+            (Namespace::Mount, Layer::MountNamespace),
+        ] {
+            if confine::new_namespace(namespace).is_ok() {
+                layers.add(layer);
+            }
         }
-        Subject::Forked { parent } => parent,
-    };
-    process::die_with_parent(Some(parent)).map_err(SandboxError::ParentDeath)?;
+        if role == Role::ForkServer && confine::new_namespace(Namespace::Pid).is_ok() {
+            layers.add(Layer::PidNamespace);
+            parent = go_on_inside(parent)?;
+        }
+    }
+    process::die_with_parent(parent).map_err(SandboxError::ParentDeath)?;
+    layers.add(Layer::ParentDeath);
     process::own_session().map_err(SandboxError::Session)?;
+    layers.add(Layer::Session);
+    if layers.has(Layer::MountNamespace) && confine::empty_root().is_err() {
+        layers = layers.without(Layer::MountNamespace);
+    }
+    confine::drop_capabilities().map_err(SandboxError::Capabilities)?;
+    layers.add(Layer::NoCapabilities);
     process::give_up_privileges().map_err(SandboxError::Privileges)?;
-    Ok(Confined(()))
+    layers.add(Layer::NoDump);
+    layers.add(Layer::NoNewPrivileges);
+    if confine::refuse_new_code().is_ok() {
+        layers.add(Layer::WriteXorExecute);
+    }
+    Ok(Confined { layers })
+}
+
+/// Forks the first process of the new process namespace, which goes on. This one keeps it: it waits for its end and
+/// ends like it. Returns who the parent is as the new process sees it: nobody, from inside.
+fn go_on_inside(parent: Option<Pid>) -> Result<Option<Pid>, SandboxError> {
+    // SAFETY: the process has one thread.
+    match unsafe { process::fork() }.map_err(SandboxError::Keeper)? {
+        Forked::Child => Ok(None),
+        Forked::Parent(inside) => {
+            let ended = keep(parent, inside);
+            // The process inside is killed by the end of this one, if it still runs.
+            exit_now(ended.unwrap_or(KEEPER_FAILED))
+        }
+    }
+}
+
+/// The exit code of a keeper that could not be confined.
+const KEEPER_FAILED: i32 = 6;
+
+fn keep(parent: Option<Pid>, inside: Pid) -> io::Result<i32> {
+    process::die_with_parent(parent)?;
+    process::own_session()?;
+    confine::drop_capabilities()?;
+    process::give_up_privileges()?;
+    process::close_all()?;
+    Filter::new(&[calls::KEEPER], None)?.apply()?;
+    process::wait_for(inside)
+}
+
+impl Confined {
+    /// Bounds what the process may use, and fences it off from all files but the granted directories.
+    ///
+    /// # Errors
+    /// The first step of the floor that failed.
+    pub fn fence(self, bounds: Bounds, granted: &[Directory]) -> Result<Fenced, SandboxError> {
+        let Confined { mut layers } = self;
+        // Where the kernel's code for reading clocks is mapped is looked up once, by a call that is on no list.
+        let _ = clock::now();
+        process::limit_resources(bounds.data_bytes, bounds.file_bytes)
+            .map_err(SandboxError::ResourceLimits)?;
+        layers.add(Layer::ResourceLimits);
+        if fence::put_up(granted).map_err(SandboxError::Landlock)? {
+            layers.add(Layer::Landlock);
+        }
+        Ok(Fenced {
+            layers,
+            files: !granted.is_empty(),
+        })
+    }
+}
+
+/// Proof that a process is bounded and fenced.
+#[derive(Debug)]
+pub struct Fenced {
+    layers: Layers,
+    files: bool,
+}
+
+impl Fenced {
+    /// The layers in force once the process is locked.
+    pub fn layers(&self) -> Layers {
+        self.layers.with(Layer::Seccomp)
+    }
+
+    /// Locks a compiler, all its threads included.
+    ///
+    /// # Errors
+    /// If the list of system calls cannot be put in force.
+    pub fn lock_compiler(self) -> Result<Locked, SandboxError> {
+        let list = Filter::new(&[calls::COMPILER], None);
+        list.and_then(|list| list.apply_to_all_threads())
+            .map_err(SandboxError::Seccomp)?;
+        Ok(Locked::new(self.layers()))
+    }
+
+    /// Locks a fork server; `load` maps the code in between: under a list already, one that allows mapping it.
+    ///
+    /// `without` takes one system call out of the list of workers.
+    ///
+    /// # Errors
+    /// If a list of system calls cannot be put in force.
+    pub fn lock_fork_server<T>(
+        self,
+        without: Option<&str>,
+        load: impl FnOnce() -> T,
+    ) -> Result<(Server, T), SandboxError> {
+        let files: &[_] = if self.files { calls::FILES } else { &[] };
+        let server = [calls::WORKER, calls::FORK_SERVER, files];
+        let locks = || -> io::Result<_> {
+            let [a, b, c] = server;
+            let loading = Filter::new(&[a, b, c, calls::LOADING], None)?;
+            let serving = Filter::new(&server, None)?;
+            let worker = Filter::new(&[calls::WORKER, files], without)?;
+            Ok((loading, serving, worker))
+        };
+        let (loading, serving, worker) = locks().map_err(SandboxError::Seccomp)?;
+        loading.apply().map_err(SandboxError::Seccomp)?;
+        let loaded = load();
+        serving.apply().map_err(SandboxError::Seccomp)?;
+        let server = Server {
+            layers: self.layers(),
+            worker,
+        };
+        Ok((server, loaded))
+    }
+}
+
+/// Proof that a fork server is locked.
+#[derive(Debug)]
+pub struct Server {
+    layers: Layers,
+    worker: Filter,
+}
+
+impl Server {
+    /// The layers in force.
+    pub fn layers(&self) -> Layers {
+        self.layers
+    }
+
+    /// Locks a worker that was just forked by `parent`: it has what the server has, and less.
+    ///
+    /// # Errors
+    /// The first step that failed.
+    pub fn lock_worker(self, parent: Pid) -> Result<Locked, SandboxError> {
+        process::die_with_parent(Some(parent)).map_err(SandboxError::ParentDeath)?;
+        process::own_session().map_err(SandboxError::Session)?;
+        process::limit_processes().map_err(SandboxError::ResourceLimits)?;
+        self.worker.apply().map_err(SandboxError::Seccomp)?;
+        Ok(Locked::new(self.layers))
+    }
+
+    /// Who the parent of the workers is that this process forks.
+    pub fn pid(&self) -> Pid {
+        getpid()
+    }
+}
+
+/// Proof that a process is locked, and so may be given what is hostile.
+#[derive(Debug)]
+pub struct Locked {
+    layers: Layers,
+}
+
+impl Locked {
+    fn new(layers: Layers) -> Locked {
+        Locked { layers }
+    }
+
+    /// The layers in force.
+    pub fn layers(&self) -> Layers {
+        self.layers
+    }
+
+    /// What a thread of the host has instead: no wall at all. For components that are trusted, as their user says by
+    /// asking for threads.
+    pub(crate) fn thread_of_the_host() -> Locked {
+        Locked::new(Layers::none())
+    }
+}
+
+/// Says what is missing, if a pool cannot open without it: of the floor always, of the expected where `strict`.
+pub fn missing(layers: Layers, strict: bool) -> Vec<Layer> {
+    let expected = layers.missing(Rank::Expected).filter(|_| strict);
+    layers.missing(Rank::Floor).chain(expected).collect()
 }

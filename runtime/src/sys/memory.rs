@@ -7,8 +7,10 @@ use std::os::unix::fs::FileExt;
 use std::ptr::{self, NonNull};
 
 use rustix::fs::{
-    MemfdFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, fstat, ftruncate, memfd_create,
+    FallocateFlags, MemfdFlags, SealFlags, fallocate, fcntl_add_seals, fcntl_get_seals, fstat,
+    ftruncate, memfd_create,
 };
+use rustix::io::{Errno, pwrite};
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
 /// The page size everything here is aligned to, in bytes. Also right where pages are larger: it is only used for
@@ -48,6 +50,55 @@ pub fn sealed_memfd(name: &str, parts: &[&[u8]]) -> io::Result<OwnedFd> {
         at += part.len() as u64;
     }
     seal(file)
+}
+
+/// A new memory file of `len` zero bytes, to be given to a hostile process that writes into it. It cannot grow.
+///
+/// With `now` its memory is taken at once, and so is this process's; else it is the writer's, as it is written.
+pub fn writable_memfd(name: &str, len: u64, now: bool) -> io::Result<OwnedFd> {
+    let fd = memfd_create(name, MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+    match now {
+        true => fallocate(&fd, FallocateFlags::empty(), 0, len)?,
+        false => ftruncate(&fd, len)?,
+    }
+    fcntl_add_seals(&fd, SealFlags::GROW)?;
+    Ok(fd)
+}
+
+/// Writes all of `bytes` into a file, from `offset` on.
+pub fn write_at(fd: impl AsFd, offset: u64, mut bytes: &[u8]) -> io::Result<()> {
+    let mut at = offset;
+    while !bytes.is_empty() {
+        match pwrite(&fd, bytes, at) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(n) => (at, bytes) = (at + n as u64, &bytes[n..]),
+            Err(Errno::INTR) => {}
+            Err(e) => return Err(e.into()),
+        }
+    }
+    Ok(())
+}
+
+/// Makes a file of [`writable_memfd`] `len` bytes long, and one that nobody can change any more. Fails while another
+/// process has it mapped for writing.
+pub fn cut_and_seal(fd: &OwnedFd, len: u64) -> io::Result<()> {
+    ftruncate(fd, len)?;
+    fcntl_add_seals(fd, SEALED)?;
+    // Who could write into it could have cut it, between the two calls.
+    match u64::try_from(fstat(fd)?.st_size) {
+        Ok(size) if size == len => Ok(()),
+        _ => Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "a file that its writer has cut",
+        )),
+    }
+}
+
+/// Maps a file of [`writable_memfd`], after making it one that nobody can change any more.
+/// Fails while another process has it mapped for writing.
+pub fn map_written(fd: OwnedFd, len: u64) -> io::Result<Mapping> {
+    cut_and_seal(&fd, len)?;
+    Mapping::read_only(fd, usize::try_from(len).map_err(io::Error::other)?)
 }
 
 /// Checks that a descriptor from a hostile process is a memory file that nobody can change any more, and gives its

@@ -3,6 +3,7 @@
 //! Owns every `unsafe` that talks to the kernel. Knows nothing of workers, items or messages.
 
 pub mod clock;
+pub mod confine;
 pub mod memory;
 pub mod poll;
 pub mod process;

@@ -1,37 +1,38 @@
 //! Processes: starting, forking, ending, and what a process gives up about itself.
 
 use std::ffi::OsStr;
-use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::io::{self, Read};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::process::{
     DumpableBehavior, Pid, PidfdFlags, Resource, Rlimit, Signal, WaitOptions, pidfd_open,
     pidfd_send_signal, set_dumpable_behavior, set_parent_process_death_signal, setrlimit, setsid,
-    wait,
+    wait, waitpid,
 };
 
+use super::poll::Poller;
 use super::socket::Socket;
 
-/// Starts a program with one end of a socket pair as its standard input, an empty environment but for `keep`, and
-/// this process's standard error.
+/// Starts a program with one end of a socket pair as its standard input, an empty environment, and a pipe as its
+/// standard error: see [`OwnedChild::last_words`].
 ///
 /// The calling thread must outlive the child: the child ends when the thread does.
-pub fn spawn(program: &OsStr, args: &[&str], socket: Socket, keep: &[&str]) -> io::Result<Child> {
-    let mut command = Command::new(program);
-    command
+pub fn spawn(program: &OsStr, args: &[&str], socket: Socket) -> io::Result<OwnedChild> {
+    let child = Command::new(program)
         .args(args)
         .env_clear()
         .stdin(Stdio::from(OwnedFd::from(socket)))
-        .stdout(Stdio::null());
-    for name in keep {
-        if let Some(value) = std::env::var_os(name) {
-            command.env(name, value);
-        }
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    if let Some(errors) = &child.stderr {
+        rustix::io::ioctl_fionbio(errors, true)?;
     }
-    command.spawn()
+    Ok(OwnedChild(child))
 }
 
 /// Which side of a fork this is.
@@ -88,7 +89,7 @@ pub fn child_signal() -> io::Result<OwnedFd> {
         }
         match libc::signalfd(-1, &set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) {
             -1 => Err(io::Error::last_os_error()),
-            fd => Ok(std::os::fd::FromRawFd::from_raw_fd(fd)),
+            fd => Ok(OwnedFd::from_raw_fd(fd)),
         }
     }
 }
@@ -136,9 +137,13 @@ impl ProcessHandle {
 pub struct OwnedChild(Child);
 
 impl OwnedChild {
-    /// Takes charge of a child.
-    pub fn new(child: Child) -> OwnedChild {
-        OwnedChild(child)
+    /// What it, or one that it forked, wrote to its standard error and nobody has read yet: at most 4 KiB, as it
+    /// comes. Does not wait.
+    pub fn last_words(&mut self) -> Vec<u8> {
+        let mut words = vec![0; 4096];
+        let read = self.0.stderr.as_mut().and_then(|e| e.read(&mut words).ok());
+        words.truncate(read.unwrap_or(0));
+        words
     }
 
     /// The process's number.
@@ -150,6 +155,18 @@ impl OwnedChild {
     pub fn end(&mut self) -> io::Result<ExitStatus> {
         let _ = self.0.kill();
         self.0.wait()
+    }
+
+    /// Gives it so long to end by itself, then kills it; gives its exit status.
+    pub fn end_after(&mut self, limit: Duration) -> io::Result<ExitStatus> {
+        if let Some(pid) = Pid::from_raw(self.0.id().cast_signed())
+            && let Ok(pidfd) = pidfd_open(pid, PidfdFlags::empty())
+        {
+            let poller = Poller::new()?;
+            poller.add(&pidfd, 0)?;
+            poller.wait(Some(limit), &mut Vec::new())?;
+        }
+        self.end()
     }
 
     /// Waits for its end and gives its exit status.
@@ -186,9 +203,38 @@ pub fn give_up_privileges() -> io::Result<()> {
     limit(Resource::Core, 0)
 }
 
-/// Bounds the bytes of private memory of this process.
-pub fn limit_data(bytes: u64) -> io::Result<()> {
-    limit(Resource::Data, bytes)
+/// Descriptors that a process of a pool may have open: sockets and memory files, and granted directories.
+const DESCRIPTORS: u64 = 1024;
+
+/// Bounds what this process and those it forks may use: `data` bytes of private memory, `file` bytes of a file, no
+/// locked memory, no message queues, no real-time priority.
+pub fn limit_resources(data: u64, file: u64) -> io::Result<()> {
+    limit(Resource::Data, data)?;
+    limit(Resource::Fsize, file)?;
+    limit(Resource::Nofile, DESCRIPTORS)?;
+    limit(Resource::Memlock, 0)?;
+    limit(Resource::Msgqueue, 0)?;
+    limit(Resource::Rtprio, 0)
+}
+
+/// No process and no thread more for this user, as far as this process is concerned.
+pub fn limit_processes() -> io::Result<()> {
+    limit(Resource::Nproc, 0)
+}
+
+/// Waits for the end of a child and gives the exit code; that of one that was killed is 128 and the signal.
+pub fn wait_for(child: Pid) -> io::Result<i32> {
+    loop {
+        match waitpid(Some(child), WaitOptions::empty()) {
+            Ok(Some((_, status))) => {
+                let status = ExitStatus::from_raw(status.as_raw());
+                let killed = || 128 + status.signal().unwrap_or(0);
+                return Ok(status.code().unwrap_or_else(killed));
+            }
+            Ok(None) | Err(Errno::INTR) => {}
+            Err(e) => return Err(e.into()),
+        }
+    }
 }
 
 fn limit(resource: Resource, value: u64) -> io::Result<()> {
@@ -201,29 +247,27 @@ fn limit(resource: Resource, value: u64) -> io::Result<()> {
     )?)
 }
 
-/// Takes a socket that this process was started with as its standard input, and puts `/dev/null` in the place of
-/// standard input and output. Call it once, before anything else uses either.
+/// Takes the socket that this process was started with as its standard input, where it stays. Call it once; nothing
+/// else may use standard input.
 pub fn take_standard_input() -> io::Result<Socket> {
-    let null = std::fs::File::options()
-        .read(true)
-        .write(true)
-        .open("/dev/null")?;
     // SAFETY: the number is only used for this call; if nothing is open under it, the call fails.
     let input = unsafe { BorrowedFd::borrow_raw(0) };
-    let socket = rustix::io::fcntl_dupfd_cloexec(input, 3)?;
-    if rustix::net::sockopt::socket_type(&socket)? != rustix::net::SocketType::SEQPACKET {
+    if rustix::net::sockopt::socket_type(input)? != rustix::net::SocketType::SEQPACKET {
         return Err(io::Error::new(
             io::ErrorKind::InvalidInput,
             "standard input is not a socket of wasmpool",
         ));
     }
-    for standard in [0, 1] {
-        // SAFETY: `null` is open, and the standard descriptors have no owner that would close them.
-        if unsafe { libc::dup2(null.as_raw_fd(), standard) } == -1 {
-            return Err(io::Error::last_os_error());
-        }
-    }
-    Ok(Socket::from(socket))
+    rustix::io::fcntl_setfd(input, rustix::io::FdFlags::CLOEXEC)?;
+    // SAFETY: it is open, and has no other owner: standard input is this process's to give away, as the caller sees to.
+    Ok(Socket::from(unsafe { OwnedFd::from_raw_fd(0) }))
+}
+
+/// Puts a socket in the place of another one, which is closed.
+pub fn take_place(socket: Socket, of: Socket) -> io::Result<Socket> {
+    let mut place = OwnedFd::from(of);
+    rustix::io::dup3(&socket, &mut place, rustix::io::DupFlags::CLOEXEC)?;
+    Ok(Socket::from(place))
 }
 
 /// Closes every descriptor but the standard ones and `keep`.
@@ -233,6 +277,11 @@ pub fn close_all_but(keep: BorrowedFd<'_>) -> io::Result<()> {
         close_range(3, keep - 1)?;
     }
     close_range(keep.max(2) + 1, u32::MAX)
+}
+
+/// Closes every descriptor.
+pub fn close_all() -> io::Result<()> {
+    close_range(0, u32::MAX)
 }
 
 fn close_range(first: u32, last: u32) -> io::Result<()> {

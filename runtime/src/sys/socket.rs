@@ -143,12 +143,29 @@ impl Socket {
         self.recv_with(buffer, RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT)
     }
 
+    /// The same from a process that has no business to send descriptors: a message with any is an error, and they
+    /// never enter this process.
+    pub fn try_recv_plain(&self, buffer: &mut [u8]) -> io::Result<Option<Received>> {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmCredentials(1))];
+        let mut control = RecvAncillaryBuffer::new(&mut space);
+        self.recv_into(buffer, &mut control, RecvFlags::DONTWAIT)
+    }
+
     fn recv_with(&self, buffer: &mut [u8], flags: RecvFlags) -> io::Result<Option<Received>> {
         let mut space =
             [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS), ScmCredentials(1))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
+        self.recv_into(buffer, &mut control, flags)
+    }
+
+    fn recv_into(
+        &self,
+        buffer: &mut [u8],
+        control: &mut RecvAncillaryBuffer<'_>,
+        flags: RecvFlags,
+    ) -> io::Result<Option<Received>> {
         let message = loop {
-            match recvmsg(&self.0, &mut [IoSliceMut::new(buffer)], &mut control, flags) {
+            match recvmsg(&self.0, &mut [IoSliceMut::new(buffer)], control, flags) {
                 Ok(message) => break message,
                 Err(Errno::INTR) => {}
                 // The other end died with messages of ours unread: nothing more will come.
@@ -204,6 +221,13 @@ mod tests {
         a.send(b"too long", &[]).unwrap();
         assert!(b.recv(&mut buffer[..4]).is_err());
         assert!(b.is_held());
+        a.send(b"fd", &[r.as_fd()]).unwrap();
+        let before = std::fs::read_dir("/proc/self/fd").unwrap().count();
+        assert_eq!(
+            b.try_recv_plain(&mut buffer).unwrap_err().kind(),
+            io::ErrorKind::InvalidData
+        );
+        assert_eq!(std::fs::read_dir("/proc/self/fd").unwrap().count(), before);
         drop(a);
         assert!(!b.is_held());
         assert!(b.recv(&mut buffer).unwrap().is_none());

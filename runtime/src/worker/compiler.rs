@@ -2,54 +2,70 @@
 //! bound; its memory it bounds itself.
 
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::OwnedFd;
 
-use super::{receive, unexpected};
+use super::{Broken, exit, receive, unexpected};
 use crate::engine::compile::{CompileError, compile};
+use crate::ipc::manifest::OverLimit;
 use crate::ipc::wire::{self, Compile, Compiled};
-use crate::sys::memory::{Mapping, check_sealed, sealed_memfd};
-use crate::sys::process::limit_data;
+use crate::sandbox::{Bounds, Confined};
+use crate::sys::memory::{Mapping, write_at};
+use crate::sys::process::exit_now;
 use crate::sys::socket::Socket;
 
 /// Compiles the one module that the host sends.
-pub(super) fn run(socket: &Socket) -> io::Result<()> {
-    let Some((request, mut fds)) = receive::<Compile>(socket)? else {
+pub(super) fn run(socket: &Socket, confined: Confined) -> Result<(), Broken> {
+    let Some((request, fds)) = receive::<Compile>(socket)? else {
         return Ok(());
     };
-    let module = match (fds.pop(), fds.is_empty()) {
-        (Some(fd), true) => fd,
-        _ => return Err(unexpected("a module is one descriptor")),
-    };
-    if check_sealed(&module)? != request.module_bytes {
-        return Err(unexpected("a module of another size than announced"));
-    }
+    let [module, out] = <[OwnedFd; 2]>::try_from(fds)
+        .map_err(|_| unexpected("a module and a file for its code are two descriptors"))?;
+    let limits = &request.limits;
     let bytes = usize::try_from(request.module_bytes).map_err(io::Error::other)?;
     let module = Mapping::read_only(module, bytes)?;
-    limit_data(request.limits.compile_memory_bytes)?;
+    let fenced = confined.fence(
+        Bounds {
+            data_bytes: limits.compile_memory_bytes,
+            file_bytes: limits.compiled_bytes,
+        },
+        &[],
+    )?;
+    // Locked with all of them: none can be started afterwards.
+    rayon::ThreadPoolBuilder::new()
+        .build_global()
+        .map_err(io::Error::other)?;
+    let layers = fenced.lock_compiler()?.layers();
+    send(socket, &Compiled::Locked(layers))?;
 
-    let done = compile(&module, &request.mode, &request.limits).and_then(|compiled| {
+    let done = compile(&module, &request.mode, limits).and_then(|compiled| {
         let manifest = compiled.manifest.encode();
-        Ok((
-            compiled.code,
-            manifest.map_err(|error| CompileError::Invalid(error.to_string()))?,
-        ))
+        let manifest = manifest.map_err(|error| CompileError::Invalid(error.to_string()))?;
+        let bytes = (compiled.code.len() + manifest.len()) as u64;
+        OverLimit::test("bytes of compiled code", bytes, limits.compiled_bytes)?;
+        Ok((compiled.code, manifest))
     });
-    match done {
+    let answer = match done {
         Ok((code, manifest)) => {
-            let out = sealed_memfd("wasmpool-code", &[&code, &manifest])?;
-            let answer = Compiled::Done {
+            write_at(&out, 0, &code)?;
+            write_at(&out, code.len() as u64, &manifest)?;
+            Compiled::Done {
                 code_bytes: code.len() as u64,
                 manifest_bytes: manifest.len() as u64,
-            };
-            socket.send(&wire::encode(&answer)?, &[out.as_fd()])
+            }
         }
         Err(error) => {
             let refusal = error.refusal();
-            let answer = Compiled::Refused {
+            Compiled::Refused {
                 message: refusal.message,
                 hint: refusal.hint,
-            };
-            socket.send(&wire::encode(&answer)?, &[])
+            }
         }
-    }
+    };
+    send(socket, &answer)?;
+    // Returning would close files, which is not on its list.
+    exit_now(exit::DONE)
+}
+
+fn send(socket: &Socket, answer: &Compiled) -> io::Result<()> {
+    socket.send(&wire::encode(answer)?, &[])
 }

@@ -2,7 +2,6 @@
 //!
 //! Owns the worker's side of the link. Checks what the guest reports; the host checks it again.
 
-use std::os::fd::AsFd;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -15,7 +14,7 @@ use crate::ipc::link::{LinkError, WorkerLink};
 use crate::ipc::wire::FromWorker;
 use crate::limits::{Limits, PIECE_BYTES};
 use crate::sys::clock::now;
-use crate::sys::memory::sealed_memfd;
+use crate::sys::memory::Mapping;
 
 /// Nanoseconds after which finished results are worth publishing.
 const PUBLISH_NANOS: u64 = 200_000;
@@ -127,7 +126,7 @@ impl Desk {
     }
 
     /// The payload of the chunk just read.
-    pub(super) fn payload(&self) -> Result<std::os::fd::OwnedFd, Fault> {
+    pub(super) fn payload(&self) -> Result<Mapping, Fault> {
         self.state().link.payload()?.ok_or(Fault::Gone)
     }
 
@@ -287,8 +286,9 @@ impl State {
             }
         }
         self.payloads += 1;
-        let file = sealed_memfd("wasmpool-result", &[payload])?;
-        self.link.send_payload(file.as_fd())?;
+        if !self.link.send_file(payload)? {
+            return Err(Fault::Gone);
+        }
         self.write(&[&encode_result(item, status, true)])
     }
 

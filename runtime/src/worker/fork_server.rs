@@ -9,21 +9,24 @@ use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::sync::Arc;
 
-use rustix::process::{Pid, getpid};
+use rustix::process::Pid;
 
 use super::desk::Desk;
 use super::serve::{self, End};
-use super::{exit, fault, receive, unexpected};
+use super::{Broken, exit, fault, receive, unexpected};
 use crate::engine::program::Program;
+use crate::grants::{Directory, Granted};
 use crate::ids::{Generation, SlotId};
 use crate::ipc::link::{WorkerEnd, WorkerLink};
-use crate::ipc::wire::{self, FromForkServer, FromWorker, ToForkServer};
+use crate::ipc::wire::{self, FromForkServer, FromWorker, Load, ToForkServer};
 use crate::limits::Limits;
 use crate::mode::Isolation;
-use crate::sandbox::{self, Subject};
+use crate::sandbox::{self, Bounds, Confined};
 use crate::sys::memory::Mapping;
 use crate::sys::poll::Poller;
-use crate::sys::process::{Forked, child_signal, exit_now, forget_child_signal, fork, reap};
+use crate::sys::process::{
+    Forked, child_signal, exit_now, forget_child_signal, fork, reap, take_place,
+};
 use crate::sys::socket::Socket;
 use crate::text::printable;
 
@@ -38,35 +41,28 @@ struct Component {
 }
 
 /// Serves until the host closes its end. Workers end by their parent-death signal.
-pub(super) fn run(socket: Socket) -> io::Result<()> {
-    let Some((message, mut fds)) = receive(&socket)? else {
+pub(super) fn run(socket: Socket, confined: Confined) -> Result<(), Broken> {
+    let Some((load, code, granted)) = receive_load(&socket)? else {
         return Ok(());
     };
-    let ToForkServer::Load {
-        mode,
-        limits,
-        isolation,
-        code_bytes,
-    } = message
-    else {
-        return Err(unexpected("a worker was asked for before the code came"));
+    let limits = load.limits;
+    let bounds = Bounds {
+        data_bytes: limits.worker_data_bytes(),
+        file_bytes: match granted.directories.iter().any(|d| d.writable) {
+            true => u64::MAX,
+            false => limits.memory_bytes.max(limits.result_bytes),
+        },
     };
-    let code = match (fds.pop(), fds.is_empty()) {
-        (Some(fd), true) => fd,
-        _ => return Err(unexpected("the code is one descriptor")),
-    };
-    let bytes = usize::try_from(code_bytes).map_err(io::Error::other)?;
-    // A mapping past the end of its file would end the process when it is read.
-    if rustix::fs::fstat(&code)?.st_size < i64::try_from(code_bytes).map_err(io::Error::other)? {
-        return Err(unexpected("code shorter than announced"));
-    }
-    let mapping = Mapping::executable(&code, bytes)?;
-    drop(code);
-    // SAFETY: nothing of the code is called in this process; in workers, which are confined, it may do what it likes.
-    let program = match unsafe { Program::load(mapping, mode, &limits, 1, None) } {
+    let fenced = confined.fence(bounds, &granted.directories)?;
+    let (wall, program) = fenced.lock_fork_server(load.without.as_deref(), || {
+        let code = code.map()?;
+        // SAFETY: nothing of the code is called in this process; in workers, which are locked, it may do what it likes.
+        let program = unsafe { Program::load(code, load.mode, &limits, 1, None, granted) };
+        Ok::<_, io::Error>(program.map_err(|e| printable(&e.to_string(), 4096)))
+    })?;
+    let program = match program? {
         Ok(program) => Arc::new(program),
-        Err(error) => {
-            let message = printable(&error.to_string(), 4096);
+        Err(message) => {
             tell(&socket, &FromForkServer::LoadFailed(message));
             return Ok(());
         }
@@ -78,11 +74,65 @@ pub(super) fn run(socket: Socket) -> io::Result<()> {
         component: Component {
             program,
             limits,
-            isolation,
+            isolation: load.isolation,
         },
+        wall,
         children: HashMap::new(),
     }
-    .run()
+    .run()?;
+    Ok(())
+}
+
+/// The code as the host sent it.
+struct Code {
+    file: OwnedFd,
+    bytes: u64,
+}
+
+impl Code {
+    fn map(self) -> io::Result<Mapping> {
+        let bytes = usize::try_from(self.bytes).map_err(io::Error::other)?;
+        // A mapping past the end of its file would end the process when it is read.
+        let size = rustix::fs::fstat(&self.file)?.st_size;
+        if size < i64::try_from(self.bytes).map_err(io::Error::other)? {
+            return Err(unexpected("code shorter than announced"));
+        }
+        Mapping::executable(&self.file, bytes)
+    }
+}
+
+/// Receives what it is to be: granted directories, then the code. `None` if the host is gone.
+fn receive_load(socket: &Socket) -> io::Result<Option<(Load, Code, Granted)>> {
+    let mut granted = Granted::default();
+    loop {
+        let Some((message, mut fds)) = receive(socket)? else {
+            return Ok(None);
+        };
+        let (Some(fd), true) = (fds.pop(), fds.is_empty()) else {
+            return Err(unexpected("a directory, and the code, are one descriptor"));
+        };
+        match message {
+            ToForkServer::Directory {
+                guest_path,
+                writable,
+            } => granted.directories.push(Directory {
+                fd,
+                guest_path,
+                writable,
+            }),
+            ToForkServer::Load(mut load) => {
+                let code = Code {
+                    file: fd,
+                    bytes: load.code_bytes,
+                };
+                granted.env = std::mem::take(&mut load.env);
+                return Ok(Some((load, code, granted)));
+            }
+            ToForkServer::Fork(..) => {
+                return Err(unexpected("a worker was asked for before the code came"));
+            }
+        }
+    }
 }
 
 struct Server {
@@ -90,6 +140,7 @@ struct Server {
     signal: OwnedFd,
     poller: Poller,
     component: Component,
+    wall: sandbox::Server,
     children: HashMap<Pid, (SlotId, Generation)>,
 }
 
@@ -104,7 +155,7 @@ impl Server {
     fn run(mut self) -> io::Result<()> {
         self.poller.add(&self.control, CONTROL)?;
         self.poller.add(&self.signal, CHILDREN)?;
-        tell(&self.control, &FromForkServer::Loaded);
+        tell(&self.control, &FromForkServer::Loaded(self.wall.layers()));
         let mut ready = Vec::new();
         loop {
             self.poller.wait(None, &mut ready)?;
@@ -116,7 +167,7 @@ impl Server {
             }
             match receive(&self.control)? {
                 None => return Ok(()),
-                Some((ToForkServer::Load { .. }, _)) => {
+                Some((ToForkServer::Load(_) | ToForkServer::Directory { .. }, _)) => {
                     return Err(unexpected("code came a second time"));
                 }
                 Some((ToForkServer::Fork(slot, generation), fds)) => {
@@ -146,7 +197,7 @@ impl Server {
     }
 
     fn fork(mut self, slot: SlotId, generation: Generation, end: WorkerEnd) -> Server {
-        let parent = getpid();
+        let parent = self.wall.pid();
         // SAFETY: this process has one thread.
         match unsafe { fork() } {
             Ok(Forked::Child) => {
@@ -156,11 +207,12 @@ impl Server {
                     signal,
                     poller,
                     component,
+                    wall,
                     children,
                 } = self;
                 // All descriptors that a worker must not have; those of memory images it needs stay.
-                drop((control, signal, poller, children));
-                exit_now(worker(component, slot, end, parent))
+                drop((signal, poller, children));
+                exit_now(worker(component, slot, end, control, wall, parent))
             }
             Ok(Forked::Parent(pid)) => {
                 self.children.insert(pid, (slot, generation));
@@ -174,14 +226,28 @@ impl Server {
     }
 }
 
-/// A worker's life. Returns its exit code.
-fn worker(component: Component, slot: SlotId, end: WorkerEnd, parent: Pid) -> i32 {
-    if let Err(error) = sandbox::enter(Subject::Forked { parent }) {
-        return fault(exit::UNSAFE, error);
-    }
-    let link = match WorkerLink::new(end) {
+/// A worker's life. Returns its exit code. What goes wrong once it is locked it cannot write anywhere.
+fn worker(
+    component: Component,
+    slot: SlotId,
+    end: WorkerEnd,
+    control: Socket,
+    wall: sandbox::Server,
+    parent: Pid,
+) -> i32 {
+    let link = || {
+        let WorkerEnd { socket, memory } = end;
+        // Under the number for which the lists of system calls have rules.
+        let socket = take_place(socket, control)?;
+        WorkerLink::new(WorkerEnd { socket, memory })
+    };
+    let link = match link() {
         Ok(link) => link,
         Err(error) => return fault(exit::BROKEN, error),
+    };
+    let locked = match wall.lock_worker(parent) {
+        Ok(locked) => locked,
+        Err(error) => return fault(exit::UNSAFE, error),
     };
     if link.send(&FromWorker::Born).is_err() {
         return exit::DONE;
@@ -191,9 +257,9 @@ fn worker(component: Component, slot: SlotId, end: WorkerEnd, parent: Pid) -> i3
         limits,
         isolation,
     } = component;
-    match serve::serve(&program, link, slot, isolation, &limits, None) {
+    match serve::serve(locked, &program, link, slot, isolation, &limits, None) {
         End::HostGone => exit::DONE,
         End::GuestEnded | End::StartFailed => exit::ENDED,
-        End::Broken(error) => fault(exit::BROKEN, error),
+        End::Broken(_) => exit::BROKEN,
     }
 }

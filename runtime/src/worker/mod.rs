@@ -10,8 +10,9 @@
 use std::fmt::Display;
 
 use crate::ipc::launch::{ROLE_ARGUMENT, this_program_serves};
-use crate::ipc::wire::{self, HELLO_BYTES, HelloError, Role};
-use crate::sandbox::{self, Subject};
+use crate::ipc::wire::{self, HELLO_BYTES, HelloError};
+use crate::sandbox::layers::Role;
+use crate::sandbox::{self, SandboxError};
 use crate::sys::process::{exit_now, take_standard_input};
 use crate::sys::socket::Socket;
 
@@ -75,19 +76,38 @@ fn role() -> i32 {
         Ok(parent) => parent,
         Err(error) => return fault(exit::UNSAFE, error),
     };
-    if let Err(error) = sandbox::enter(Subject::Started {
-        socket: &socket,
-        parent,
-    }) {
-        return fault(exit::UNSAFE, error);
-    }
+    let confined = match sandbox::confine(role, &socket, parent) {
+        Ok(confined) => confined,
+        Err(error) => return fault(exit::UNSAFE, error),
+    };
     let done = match role {
-        Role::Compiler => compiler::run(&socket),
-        Role::ForkServer => fork_server::run(socket),
+        Role::Compiler => compiler::run(&socket, confined),
+        Role::ForkServer => fork_server::run(socket, confined),
     };
     match done {
         Ok(()) => exit::DONE,
-        Err(error) => fault(exit::BROKEN, error),
+        Err(Broken::Wall(error)) => fault(exit::UNSAFE, error),
+        Err(Broken::Link(error)) => fault(exit::BROKEN, error),
+    }
+}
+
+/// What ends a started process.
+enum Broken {
+    /// A step of the sandbox.
+    Wall(SandboxError),
+    /// The other side, or the machine.
+    Link(std::io::Error),
+}
+
+impl From<SandboxError> for Broken {
+    fn from(error: SandboxError) -> Broken {
+        Broken::Wall(error)
+    }
+}
+
+impl From<std::io::Error> for Broken {
+    fn from(error: std::io::Error) -> Broken {
+        Broken::Link(error)
     }
 }
 

@@ -21,7 +21,7 @@ use crate::ipc::link::{LinkError, WorkerLink};
 use crate::ipc::wire::{FromWorker, TaskInfo};
 use crate::limits::Limits;
 use crate::mode::Isolation;
-use crate::sys::memory::{Mapping, check_sealed};
+use crate::sandbox::Locked;
 
 /// Bytes of a result's buffer that are kept for the next one.
 const KEPT_BYTES: usize = 1 << 20;
@@ -72,10 +72,11 @@ impl From<Malformed> for Stop {
     }
 }
 
-/// Serves until the host wants no more, or the guest ends the worker.
+/// Serves until the host wants no more, or the guest ends the worker. Only who is locked can serve.
 ///
 /// `stop` makes guest code end in a program with epochs; see [`Instance::new`].
 pub fn serve(
+    _: Locked,
     program: &Arc<Program<Desk>>,
     link: WorkerLink,
     slot: SlotId,
@@ -170,7 +171,7 @@ impl Worker<'_> {
                     if !payload.is_empty() {
                         return Err(Malformed("a payload beside a descriptor").into());
                     }
-                    let mapped = self.mapped()?;
+                    let mapped = self.desk.payload()?;
                     self.chunk(head, items, &mapped)?;
                 }
                 ToWorker::Chunk {
@@ -188,15 +189,6 @@ impl Worker<'_> {
         let mut instance = Instance::new(self.program, self.desk.clone(), self.stop.clone())?;
         let tasks = instance.list_tasks()?;
         Ok((instance, tasks))
-    }
-
-    fn mapped(&self) -> Result<Mapping, Stop> {
-        let fd = self.desk.payload()?;
-        let map = || {
-            let len = usize::try_from(check_sealed(&fd)?).map_err(std::io::Error::other)?;
-            Mapping::read_only(&fd, len)
-        };
-        map().map_err(|error| Stop::Error(ServeError::Link(error.into())))
     }
 
     fn chunk(&mut self, head: ChunkHead, heads: &[u8], payload: &[u8]) -> Result<(), Stop> {

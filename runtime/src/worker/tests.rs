@@ -11,6 +11,7 @@ use crate::encoding::Encoding;
 use crate::engine::compile::compile;
 use crate::engine::program::Program;
 use crate::failure::FailureKind;
+use crate::grants::Granted;
 use crate::ids::{Generation, Seq, SlotId};
 use crate::ipc::frame::*;
 use crate::ipc::launch::Launch;
@@ -18,7 +19,8 @@ use crate::ipc::link::{Control, HostLink, WorkerLink};
 use crate::ipc::wire::{FromWorker, TaskInfo};
 use crate::limits::{Limits, MIB};
 use crate::mode::{CodeMode, Isolation};
-use crate::sys::memory::{Mapping, check_sealed, sealed_memfd};
+use crate::sandbox::Locked;
+use crate::sys::memory::{Mapping, sealed_memfd};
 
 /// Functions that behave in every way, as text.
 const ZOO: &str = r#"
@@ -85,7 +87,19 @@ fn program(module: &[u8], limits: &Limits) -> Arc<Program<Desk>> {
     let file = sealed_memfd("code", &[&compiled.code]).unwrap();
     let mapping = Mapping::executable(&file, compiled.code.len()).unwrap();
     // SAFETY: the code is what `compile` returned.
-    Arc::new(unsafe { Program::load(mapping, CodeMode::default(), limits, 1, None) }.unwrap())
+    Arc::new(
+        unsafe {
+            Program::load(
+                mapping,
+                CodeMode::default(),
+                limits,
+                1,
+                None,
+                Granted::default(),
+            )
+        }
+        .unwrap(),
+    )
 }
 
 impl Rig {
@@ -94,7 +108,15 @@ impl Rig {
         let program = program(module, &limits);
         let life = std::thread::spawn(move || {
             let link = WorkerLink::new(end).unwrap();
-            serve(&program, link, SlotId(3), isolation, &limits, None)
+            serve(
+                Locked::thread_of_the_host(),
+                &program,
+                link,
+                SlotId(3),
+                isolation,
+                &limits,
+                None,
+            )
         });
         Rig {
             link,
@@ -115,7 +137,12 @@ impl Rig {
         loop {
             let mut controls = std::mem::take(&mut self.controls);
             let open = self.link.drain(&mut controls).unwrap();
-            self.controls = controls;
+            for control in controls {
+                match control.message {
+                    FromWorker::WantFile(bytes) => self.link.give_file(bytes).unwrap(),
+                    _ => self.controls.push(control),
+                }
+            }
             if let Some(value) = done(self) {
                 return value;
             }
@@ -172,7 +199,11 @@ impl Rig {
         if head.by_descriptor {
             let file = sealed_memfd("payload", &[&payload]).unwrap();
             use std::os::fd::AsFd;
-            assert!(self.link.send_payload(file.as_fd()).unwrap());
+            assert!(
+                self.link
+                    .send_payload(file.as_fd(), payload.len() as u64)
+                    .unwrap()
+            );
         } else {
             frame.extend_from_slice(&payload);
         }
@@ -195,9 +226,8 @@ impl Rig {
                 status,
                 payload: None,
             } => {
-                let fd = self.link.next_payload(&mut self.controls).unwrap().unwrap();
-                let len = check_sealed(&fd).unwrap() as usize;
-                Got::Result(item, status, Mapping::read_only(fd, len).unwrap().to_vec())
+                let bytes = self.link.take_file().unwrap().to_vec();
+                Got::Result(item, status, bytes)
             }
             ToHost::Log(item, level, text) => {
                 Got::Log(item, level, String::from_utf8(text.to_vec()).unwrap())
@@ -390,7 +420,8 @@ fn threads_serve_and_are_stopped() {
     let compiled = compile(ZOO.as_bytes(), &CodeMode::with_epochs(true), &limits).unwrap();
     let needs = compiled.manifest.needs;
     // SAFETY: the code is what `compile` returned.
-    let launcher = unsafe { ThreadLauncher::new(&compiled.code, &needs, &limits, 1) };
+    let launcher =
+        unsafe { ThreadLauncher::new(&compiled.code, &needs, &limits, 1, Granted::default()) };
     let mut launcher = launcher.unwrap();
     let start = |launcher: &mut ThreadLauncher| {
         let (link, end) = HostLink::new().unwrap();
@@ -560,10 +591,7 @@ fn speed_of_large_items() {
         let mut frame = Vec::new();
         rig.wait(|rig| rig.link.read(&mut frame).unwrap().then_some(()));
         let served = start.elapsed();
-        let _ = (
-            first,
-            rig.link.next_payload(&mut rig.controls).unwrap().unwrap(),
-        );
+        let _ = (first, rig.link.take_file().unwrap());
         rig.link.release();
         let start = Instant::now();
         one.copy_from_slice(std::hint::black_box(&item));

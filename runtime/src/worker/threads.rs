@@ -12,12 +12,14 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use super::desk::Desk;
 use super::serve::{self, End};
 use crate::engine::program::{Program, ProgramError};
+use crate::grants::Granted;
 use crate::ids::{Generation, SlotId};
 use crate::ipc::launch::{Heard, Kill, Launch};
 use crate::ipc::link::{WorkerEnd, WorkerLink};
 use crate::ipc::manifest::Needs;
 use crate::limits::Limits;
 use crate::mode::{CodeMode, Isolation};
+use crate::sandbox::Locked;
 use crate::sys::memory::{Mapping, sealed_memfd};
 
 /// Bytes of a thread's stack besides what guest code may use of it.
@@ -56,13 +58,14 @@ impl ThreadLauncher {
         needs: &Needs,
         limits: &Limits,
         slots: u32,
+        granted: Granted,
     ) -> Result<ThreadLauncher, ThreadsError> {
         let file = sealed_memfd("wasmpool-code", &[code])?;
         let mapping = Mapping::executable(&file, code.len())?;
         let all = slots.max(1).saturating_mul(2);
         let mode = CodeMode::with_epochs(true);
         // SAFETY: the caller vouches for the code; the file is sealed.
-        let program = unsafe { Program::load(mapping, mode, limits, all, Some(needs)) }?;
+        let program = unsafe { Program::load(mapping, mode, limits, all, Some(needs), granted) }?;
         let stack = limits.stack_bytes.saturating_add(HOST_STACK_BYTES);
         let threads = ThreadPoolBuilder::new()
             .num_threads(all as usize)
@@ -93,7 +96,16 @@ impl Launch for ThreadLauncher {
         };
         let (program, limits) = (self.program.clone(), self.limits.clone());
         self.threads.spawn(move || {
-            let end = serve::serve(&program, link, slot, Isolation::Shared, &limits, Some(stop));
+            let locked = Locked::thread_of_the_host();
+            let end = serve::serve(
+                locked,
+                &program,
+                link,
+                slot,
+                Isolation::Shared,
+                &limits,
+                Some(stop),
+            );
             if let End::Broken(error) = end {
                 tracing::warn!(%slot, %error, "a worker thread ends");
             }

@@ -194,8 +194,8 @@ impl Core {
                     payload.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
                     payload.extend_from_slice(bytes);
                 }
-                Stored::Sealed(fd, _) => {
-                    if count > 0 || ITEM_HEAD > room || !link.send_payload(fd.as_fd())? {
+                Stored::Sealed(fd, bytes) => {
+                    if count > 0 || ITEM_HEAD > room || !link.send_payload(fd.as_fd(), *bytes)? {
                         break;
                     }
                     by_descriptor = true;

@@ -1,6 +1,5 @@
 //! What workers and the launcher say: read, checked against what they were given, and taken or not.
 
-use std::os::fd::OwnedFd;
 use std::process::ExitStatus;
 use std::sync::atomic::Ordering;
 
@@ -16,7 +15,6 @@ use crate::pool::job::Accepted;
 use crate::pool::options::Bytes;
 use crate::pool::slot::{Cause, State};
 use crate::sys::clock::now;
-use crate::sys::memory::{Mapping, check_sealed};
 use crate::sys::process::ProcessHandle;
 use crate::text::printable;
 
@@ -96,7 +94,8 @@ impl Core {
                 self.end_worker(at, Cause::NotReady(message.clone()), None);
                 self.give_up(Broken::Start { message, backtrace });
             }
-            FromWorker::Born | FromWorker::Doorbell | FromWorker::Payload => {
+            FromWorker::WantFile(bytes) => self.give_file(at, bytes),
+            FromWorker::Born | FromWorker::Doorbell => {
                 self.violation(at, "a message out of turn".into());
             }
         }
@@ -185,7 +184,10 @@ impl Core {
             } => {
                 let value = match payload {
                     Some(bytes) => Bytes::Owned(bytes.to_vec()),
-                    None => self.payload(at)?,
+                    None => {
+                        let link = self.places[at].link.as_mut().ok_or("no link")?;
+                        Bytes::Mapped(link.take_file().map_err(|e| e.to_string())?)
+                    }
                 };
                 self.on_result(at, item, status, value)
             }
@@ -222,25 +224,20 @@ impl Core {
         }
     }
 
-    /// The payload that a worker sent as a descriptor.
-    pub(in crate::pool) fn payload(&mut self, at: usize) -> Result<Bytes, String> {
-        let mut controls = Vec::new();
-        let link = self.places[at].link.as_mut().ok_or("no link")?;
-        let payload: Option<OwnedFd> = link
-            .next_payload(&mut controls)
-            .map_err(|e| e.to_string())?;
-        if !controls.is_empty() {
-            return Err("a message out of turn".into());
+    /// A worker wants a file for a large result. The file is as large as it says and takes memory as it is written.
+    fn give_file(&mut self, at: usize, bytes: u64) {
+        let limit = self.shape.limits.result_bytes;
+        let busy = self.places[at].slot.unfinished() > 0;
+        let given = match &mut self.places[at].link {
+            Some(_) if bytes > limit || bytes <= MAX_INLINE as u64 || !busy => {
+                Err(format!("a file of {bytes} bytes was asked for"))
+            }
+            Some(link) => link.give_file(bytes).map_err(|e| e.to_string()),
+            None => Ok(()),
+        };
+        if let Err(reason) = given {
+            self.violation(at, reason);
         }
-        let fd = payload.ok_or("a payload that was not sent")?;
-        let size = check_sealed(&fd).map_err(|e| e.to_string())?;
-        let size = usize::try_from(size).map_err(|e| e.to_string())?;
-        let mapped = Mapping::read_only(&fd, size).map_err(|e| e.to_string())?;
-        // A process may have so many mappings: small payloads, which need none, must not use them up.
-        Ok(match size <= MAX_INLINE {
-            true => Bytes::Owned(mapped.to_vec()),
-            false => Bytes::Mapped(mapped),
-        })
     }
 
     pub(in crate::pool) fn on_result(

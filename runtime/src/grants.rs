@@ -1,0 +1,102 @@
+//! What guests are granted besides computing: directories and environment variables. By default nothing.
+//!
+//! Owns the words; enforces nothing: that is `engine::wasi` for guests, and `sandbox::fence` for a worker that is no
+//! longer the guest's keeper.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+
+use rustix::fs::{CWD, Mode, OFlags, openat};
+
+/// Directories of a pool at most.
+pub const MOST_DIRECTORIES: usize = 64;
+/// Bytes of all environment variables and guest paths of a pool together, at most.
+pub const MOST_BYTES: usize = 32 << 10;
+
+/// What the guests of a pool are granted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Grants {
+    /// Directories.
+    pub directories: Vec<DirectoryGrant>,
+    /// Environment variables: names and values.
+    pub env: Vec<(String, String)>,
+}
+
+/// A directory of this machine under a path of the guests'.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DirectoryGrant {
+    /// The directory.
+    pub host_path: PathBuf,
+    /// What guests call it.
+    pub guest_path: String,
+    /// Whether they may change what is in it.
+    pub writable: bool,
+}
+
+/// A granted directory, opened.
+#[derive(Debug)]
+pub struct Directory {
+    /// The directory.
+    pub fd: OwnedFd,
+    /// What guests call it.
+    pub guest_path: String,
+    /// Whether they may change what is in it.
+    pub writable: bool,
+}
+
+/// What guests are granted, opened.
+#[derive(Debug, Default)]
+pub struct Granted {
+    /// Directories.
+    pub directories: Vec<Directory>,
+    /// Environment variables: names and values.
+    pub env: Vec<(String, String)>,
+}
+
+impl DirectoryGrant {
+    /// Opens it. What it means from now on is this directory, whatever becomes of its path.
+    pub fn open(&self) -> io::Result<Directory> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        Ok(Directory {
+            fd: openat(CWD, &self.host_path, flags, Mode::empty())?,
+            guest_path: self.guest_path.clone(),
+            writable: self.writable,
+        })
+    }
+}
+
+impl Grants {
+    /// What is wrong with them, if anything is: for people.
+    pub fn check(&self) -> Result<(), String> {
+        if self.directories.len() > MOST_DIRECTORIES {
+            return Err(format!("more than {MOST_DIRECTORIES} directories granted"));
+        }
+        for directory in &self.directories {
+            let path = &directory.guest_path;
+            if path.is_empty() || path.contains('\0') {
+                return Err(format!("{path:?} is no path that a guest could use"));
+            }
+            let same = |other: &&DirectoryGrant| other.guest_path == *path;
+            if self.directories.iter().filter(same).count() > 1 {
+                return Err(format!("two directories are granted as {path}"));
+            }
+        }
+        for (name, value) in &self.env {
+            if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
+                return Err(format!("{name:?} is no environment variable"));
+            }
+        }
+        let paths = self.directories.iter().map(|d| d.guest_path.len());
+        let env = self
+            .env
+            .iter()
+            .map(|(name, value)| name.len() + value.len());
+        match paths.chain(env).sum::<usize>() > MOST_BYTES {
+            true => Err(format!(
+                "granted names and values of more than {MOST_BYTES} bytes"
+            )),
+            false => Ok(()),
+        }
+    }
+}
