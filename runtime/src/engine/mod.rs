@@ -4,6 +4,7 @@ pub mod compile;
 pub mod config;
 pub mod describe;
 pub mod ended;
+mod files;
 pub mod host;
 pub mod instance;
 mod limiter;

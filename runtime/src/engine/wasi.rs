@@ -19,6 +19,7 @@ use wasmtime_wasi::{FsPerms, OpenMode, WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_io::bindings::wasi::io::poll as waiting;
 use wasmtime_wasi_io::bytes::Bytes;
 
+use super::files;
 use super::host::Host;
 use super::instance::State;
 use crate::grants::{Directory, Granted};
@@ -62,7 +63,6 @@ impl GrantedWasi {
                 true => (FsPerms::ReadWrite, OpenMode::READ | OpenMode::WRITE),
                 false => (FsPerms::ReadOnly, OpenMode::READ),
             };
-            // In this thread: a worker has no other one, and may not make one.
             let dir = Dir::new(directory.fd.into(), perms, mode, true);
             (dir, directory.guest_path)
         };
@@ -92,6 +92,8 @@ impl Wasi {
                 .stdout(lines(Level::Info))
                 .stderr(lines(Level::Warn))
                 .envs(&granted.env)
+                // In this thread: a locked worker has no other one, and may not make one.
+                .allow_blocking_current_thread(true)
                 .allow_tcp(false)
                 .allow_udp(false)
                 .build(),
@@ -108,6 +110,11 @@ impl<H: Host> WasiView for State<H> {
 }
 
 impl<H: Host> State<H> {
+    /// The table of its WASI resources.
+    pub(super) fn wasi_table(&mut self) -> &mut ResourceTable {
+        &mut self.wasi().table
+    }
+
     fn wasi(&mut self) -> &mut Wasi {
         self.wasi
             .get_or_insert_with(|| Wasi::new(&self.host, &self.granted))
@@ -125,6 +132,7 @@ pub(super) fn link<H: Host>(linker: &mut Linker<State<H>>) -> wasmtime::Result<(
         let granted = state.granted.clone();
         Preopens(&mut state.wasi().table, granted)
     })?;
+    files::link(linker)?;
     linker.allow_shadowing(false);
     Ok(())
 }

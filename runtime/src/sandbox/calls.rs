@@ -197,7 +197,7 @@ pub const FILES: &[Call] = &[
     call("pread64", libc::SYS_pread64, ANY, "reading files"),
     call("preadv", libc::SYS_preadv, ANY, "reading files"),
     call("write", libc::SYS_write, ANY, "writing files"),
-    call("pwritev", libc::SYS_pwritev, ANY, "writing files"),
+    call("pwritev2", libc::SYS_pwritev2, ANY, "appending to files"),
     call("lseek", libc::SYS_lseek, ANY, "appending, listing"),
     call("fstat", libc::SYS_fstat, ANY, "what a descriptor is"),
     call("statx", libc::SYS_statx, ANY, "what a path is"),
