@@ -11,6 +11,9 @@ use crate::ids::{Generation, SlotId};
 /// The only argument of a program that is started to be one of a pool's processes.
 pub const ROLE_ARGUMENT: &str = "--wasmpool-process";
 
+/// The exit code of a worker that was refused memory by the limit on its process.
+pub const NO_MEMORY: i32 = 7;
+
 static SERVES: AtomicBool = AtomicBool::new(false);
 
 /// Says that this program, started with [`ROLE_ARGUMENT`], serves as one of a pool's processes.

@@ -112,6 +112,17 @@ pub fn check_sealed(fd: impl AsFd) -> io::Result<u64> {
     u64::try_from(fstat(&fd)?.st_size).map_err(|_| missing())
 }
 
+/// Bounds the areas from which threads allocate. Otherwise the allocator counts the machine's processors when it needs a
+/// second one, by opening a file.
+pub fn limit_arenas(most: usize) {
+    let most = libc::c_int::try_from(most).unwrap_or(libc::c_int::MAX);
+    #[cfg(target_env = "gnu")]
+    // SAFETY: takes numbers only, before there are threads.
+    let _ = unsafe { libc::mallopt(libc::M_ARENA_MAX, most) };
+    #[cfg(not(target_env = "gnu"))]
+    let _ = most;
+}
+
 /// A read-only, or read-and-execute, private mapping of a file from its start.
 #[derive(Debug)]
 pub struct Mapping {

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use rustix::process::Pid;
 
+use super::allocator::end_without_memory;
 use super::desk::Desk;
 use super::serve::{self, End};
 use super::{Broken, exit, fault, receive, unexpected};
@@ -249,6 +250,7 @@ fn worker(
         Ok(locked) => locked,
         Err(error) => return fault(exit::UNSAFE, error),
     };
+    end_without_memory();
     if link.send(&FromWorker::Born).is_err() {
         return exit::DONE;
     }

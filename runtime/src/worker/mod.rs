@@ -16,6 +16,7 @@ use crate::sandbox::{self, SandboxError};
 use crate::sys::process::{exit_now, take_standard_input};
 use crate::sys::socket::Socket;
 
+mod allocator;
 mod compiler;
 mod desk;
 mod fork_server;
@@ -25,10 +26,13 @@ pub mod threads;
 #[cfg(test)]
 mod tests;
 
+pub use allocator::Allocator;
 pub use desk::Desk;
 
 /// How a process of the pool ends, for who reads its exit status.
 mod exit {
+    pub use crate::ipc::launch::NO_MEMORY;
+
     /// Its work is done, or the host wants no more.
     pub const DONE: i32 = 0;
     /// A worker whose guest ended it, after it said why.

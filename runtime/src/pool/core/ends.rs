@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use super::{Broken, Core};
 use crate::failure::FailureKind;
 use crate::ids::{JobId, Seq};
+use crate::ipc::launch::NO_MEMORY;
 use crate::pool::slot::{Cause, Leftover, State};
 use crate::sys::clock::now;
 
@@ -14,6 +15,8 @@ use crate::sys::clock::now;
 const FAILED_STARTS: u32 = 8;
 /// The pause before a start that follows a failed one, in nanoseconds; doubled each time, up to 64 times.
 const RESTART_FLOOR: u64 = 10_000_000;
+/// The signal by which the kernel ends a process that makes a system call that is not on its list.
+const SIGSYS: i32 = rustix::process::Signal::SYS.as_raw();
 /// How long the end of a worker may take to be told after its socket closed, in nanoseconds.
 pub(super) const EXIT_NEWS: u64 = 1_000_000_000;
 
@@ -132,6 +135,13 @@ impl Core {
                         again.entry(item.job).or_default().0.push(item.index);
                     }
                 }
+                Cause::Lost if status.and_then(|s| s.code()) == Some(NO_MEMORY) => {
+                    let message = format!(
+                        "the worker process reached its limit of {} bytes of memory",
+                        self.shape.limits.worker_data_bytes()
+                    );
+                    job.fail_run(item.index, FailureKind::Memory, message, Vec::new());
+                }
                 Cause::Lost | Cause::Retired | Cause::NotReady(_) => {
                     let message = format!("the worker process {}", ending(status));
                     if job.lose(item.index, &message) {
@@ -168,6 +178,9 @@ fn ending(status: Option<ExitStatus>) -> String {
     match status.map(|s| (s.signal(), s.code())) {
         Some((Some(9), _)) => {
             "was killed (SIGKILL: by a person, or by the kernel for want of memory)".into()
+        }
+        Some((Some(SIGSYS), _)) => {
+            "was ended by its sandbox (SIGSYS: it tried what it may not, or crashed)".into()
         }
         Some((Some(signal), _)) => format!("was ended by signal {signal}"),
         Some((None, Some(code))) => format!("ended with status {code}"),

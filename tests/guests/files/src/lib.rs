@@ -55,7 +55,18 @@ fn append(path: String, content: String) -> Result<(), String> {
     let append = || {
         let mut file = OpenOptions::new().append(true).open(path)?;
         file.write_all(content.as_bytes())?;
-        file.sync_data()?;
+        // The standard library's own `sync_data` is the same as `sync_all` on WASI.
+        #[cfg(target_os = "wasi")]
+        {
+            use std::os::fd::AsRawFd;
+            unsafe extern "C" {
+                fn fdatasync(file: c_int) -> c_int;
+            }
+            // SAFETY: a descriptor that is open through the call.
+            if unsafe { fdatasync(file.as_raw_fd()) } != 0 {
+                return Err(io::Error::last_os_error());
+            }
+        }
         file.sync_all()
     };
     told(append())
@@ -151,6 +162,25 @@ fn read_often(path: String, times: u32) -> Vec<String> {
     seen
 }
 
+/// Tells the system how a file will be read.
+fn advise(path: String) -> Result<(), String> {
+    #[cfg(target_os = "wasi")]
+    {
+        use std::os::fd::AsRawFd;
+        unsafe extern "C" {
+            fn posix_fadvise(file: c_int, at: i64, bytes: i64, advice: c_int) -> c_int;
+        }
+        let file = told(File::open(path))?;
+        // SAFETY: a descriptor that is open through the call, and numbers.
+        match unsafe { posix_fadvise(file.as_raw_fd(), 0, 0, 1) } {
+            0 => Ok(()),
+            error => Err(io::Error::from_raw_os_error(error).to_string()),
+        }
+    }
+    #[cfg(not(target_os = "wasi"))]
+    told(File::open(path).map(drop))
+}
+
 /// All environment variables, sorted.
 fn environment() -> Vec<(String, String)> {
     let mut all: Vec<_> = std::env::vars().collect();
@@ -220,5 +250,5 @@ wasmpool_guest::tasks! {
     read(path), read_at(path, offset, bytes), write(path, content), append(path, content), open_truncated(path),
     resize(path, bytes), touch(path), list(path), length(path), make_dir(path), remove(path), remove_dir(path),
     rename(from, to), make_symlink(target, at), make_link(old, new), read_symlink(path), read_often(path, times),
-    environment, arguments, input, connect(address), sleep(milliseconds), hash_order, resolution,
+    environment, arguments, input, connect(address), sleep(milliseconds), hash_order, resolution, advise(path),
 }
