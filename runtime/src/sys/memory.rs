@@ -65,6 +65,17 @@ pub fn writable_memfd(name: &str, len: u64, now: bool) -> io::Result<OwnedFd> {
     Ok(fd)
 }
 
+/// Has the allocator keep what lies free at the ends of its heaps, in all threads. Before glibc first gives back some of
+/// that, in a thread that is not the first, it reads how the system overcommits: from a file, which a locked process
+/// cannot open.
+pub fn keep_freed_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: sets a number of the allocator's.
+    unsafe {
+        libc::mallopt(libc::M_TRIM_THRESHOLD, libc::c_int::MAX);
+    }
+}
+
 /// Writes all of `bytes` into a file, from `offset` on.
 pub fn write_at(fd: impl AsFd, offset: u64, mut bytes: &[u8]) -> io::Result<()> {
     let mut at = offset;

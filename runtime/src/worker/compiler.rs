@@ -9,7 +9,7 @@ use crate::engine::compile::{CompileError, compile};
 use crate::ipc::manifest::OverLimit;
 use crate::ipc::wire::{self, Compile, Compiled};
 use crate::sandbox::{Bounds, Confined};
-use crate::sys::memory::{Mapping, write_at};
+use crate::sys::memory::{Mapping, keep_freed_memory, write_at};
 use crate::sys::process::exit_now;
 use crate::sys::socket::Socket;
 
@@ -30,6 +30,7 @@ pub(super) fn run(socket: &Socket, confined: Confined) -> Result<(), Broken> {
         },
         &[],
     )?;
+    keep_freed_memory();
     // Locked with all of them: none can be started afterwards.
     rayon::ThreadPoolBuilder::new()
         .build_global()
