@@ -25,6 +25,10 @@ pub fn add(mut suite: Suite) -> Suite {
             limit_of_time,
         )
         .test(
+            "compile::the_program_names_the_limit_of_memory",
+            limit_of_memory,
+        )
+        .test(
             "compile::the_program_names_the_limit_of_size",
             limit_of_size,
         )
@@ -93,7 +97,7 @@ fn bomb(name: &str) -> Vec<u8> {
 
 fn limit_of_time() {
     let folder = temporary();
-    let file = folder.write("bomb.wasm", bomb("nested-loops"));
+    let file = folder.write("bomb.wasm", bomb("wide-calls"));
     let args = [
         "map",
         &file,
@@ -105,6 +109,22 @@ fn limit_of_time() {
     let ran = run(&args).exits(3);
     assert_eq!(ran.text(), "");
     ran.says("error: compiling the module took longer than the limit of 300ms");
+}
+
+fn limit_of_memory() {
+    let folder = temporary();
+    let file = folder.write("bomb.wasm", bomb("merges"));
+    let args = [
+        "map",
+        &file,
+        "--no-cache",
+        "--compile-memory",
+        "192MiB",
+        "7",
+    ];
+    let ran = run(&args).exits(3);
+    assert_eq!(ran.text(), "");
+    ran.says("201326592 bytes of memory");
 }
 
 fn limit_of_size() {
