@@ -1,12 +1,16 @@
 //! What the suites share: finding the program and the guests, running and watching processes. Knows nothing of the
 //! pool's insides.
 
+mod bombs;
+mod hostile;
 mod places;
 mod proc;
 mod random;
 mod run;
 mod suite;
 
+pub use bombs::{Bomb, Bursts, bombs, small_component};
+pub use hostile::{Became, Expected, Guest, hostile_guests};
 pub use places::{Temporary, guests, module, program, root, temporary};
 pub use proc::{Process, Watched, fork_servers, running, running_program, workers};
 pub use random::Random;

@@ -72,12 +72,24 @@ fn compute(without: Option<&str>) -> Result<(), Error> {
             other => return other.map(drop),
         }
         let _: i64 = pool.apply("identity", 1i64)?;
+        replaced(&pool, 1)?;
     }
     let pool = open(Pool::builder(), "files.wasm32-wasip1.wasm", without)?;
     let _: u64 = pool.apply("sleep", 5u64)?;
     let _: u64 = pool.apply("resolution", ())?;
     let _: Vec<u32> = pool.apply("hash-order", ())?;
-    Ok(())
+    replaced(&pool, 0)
+}
+
+/// Workers that died between items, or whose items were run again in others, are noticed, too.
+fn replaced(pool: &Pool, expected: u64) -> Result<(), Error> {
+    match pool.stats().workers_replaced {
+        n if n == expected => Ok(()),
+        n => Err(Error::Pool {
+            doing: format!("{n} workers were replaced, not {expected}"),
+            source: std::io::ErrorKind::Other.into(),
+        }),
+    }
 }
 
 /// All that guests make a worker do with a directory that they may change.
@@ -104,5 +116,6 @@ fn files(without: Option<&str>) -> Result<(), Error> {
     one("open-truncated", "/d/second")?;
     one("remove", "/d/sub/new")?;
     one("remove-dir", "/d/sub")?;
-    pool.apply::<_, ()>("advise", "/d/file")
+    pool.apply::<_, ()>("advise", "/d/file")?;
+    replaced(&pool, 0)
 }

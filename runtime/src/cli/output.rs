@@ -38,7 +38,7 @@ impl Style {
     }
 
     fn append_values(&self, out: &mut Vec<u8>, outcome: &Outcome) -> Result<(), Failure> {
-        let not_json = |_: NotJson| not_json(outcome.attempts);
+        let not_json = |_: NotJson| not_json(outcome);
         for value in &outcome.emitted {
             append_line(out, value, self.terminal).map_err(not_json)?;
             out.push(b'\n');
@@ -59,7 +59,7 @@ impl Style {
             Ok(()) => outcome.result.as_ref().err().cloned(),
             Err(NotJson) => {
                 out.truncate(head);
-                Some(not_json(outcome.attempts))
+                Some(not_json(outcome))
             }
         };
         if let Some(failure) = &failure {
@@ -117,13 +117,15 @@ impl Style {
     }
 }
 
-fn not_json(attempts: u32) -> Failure {
-    Failure {
+/// Why an outcome that is not JSON is a failure: if it is one anyway, that says more.
+fn not_json(outcome: &Outcome) -> Failure {
+    let failed = outcome.result.as_ref().err().cloned();
+    failed.unwrap_or_else(|| Failure {
         kind: FailureKind::Failed,
         message: "the task returned text that is not JSON".into(),
         backtrace: Vec::new(),
-        attempts,
-    }
+        attempts: outcome.attempts,
+    })
 }
 
 #[cfg(test)]
@@ -215,6 +217,11 @@ mod tests {
             &outcome(&[], Err(FailureKind::Trap)),
             "{\"index\":3,\"error\":{\"kind\":\"trap\",\"message\":\"it \\\"broke\\\"\\n\u{202e}\",\"attempts\":2,\"backtrace\":[\"f\",\"main\"]}}\n",
             Some(FailureKind::Trap),
+        );
+        check(
+            &outcome(&["x"], Err(FailureKind::Memory)),
+            "{\"index\":3,\"error\":{\"kind\":\"memory\",\"message\":\"it \\\"broke\\\"\\n\u{202e}\",\"attempts\":2}}\n",
+            Some(FailureKind::Memory),
         );
         check(
             &outcome(&["1"], Ok("9}")),

@@ -348,7 +348,7 @@ fn checked(tasks: Vec<Task>) -> Result<Vec<TaskInfo>, String> {
     let mut out = Vec::with_capacity(tasks.len());
     for task in tasks {
         let name = printable(&task.name, MAX_TASK_NAME_BYTES);
-        if name.is_empty() || name != task.name {
+        if name.is_empty() || name != task.name || name.contains(['\n', '\t']) {
             return Err(format!(
                 "a task's name is empty, too long or cannot be printed: {name}"
             ));

@@ -112,15 +112,21 @@ pub fn check_sealed(fd: impl AsFd) -> io::Result<u64> {
     u64::try_from(fstat(&fd)?.st_size).map_err(|_| missing())
 }
 
-/// Bounds the areas from which threads allocate. Otherwise the allocator counts the machine's processors when it needs a
-/// second one, by opening a file.
-pub fn limit_arenas(most: usize) {
-    let most = libc::c_int::try_from(most).unwrap_or(libc::c_int::MAX);
+/// Has the allocator of up to `threads` threads ask nothing of files, which a locked process cannot open. By itself glibc
+/// counts the processors when it makes a second heap, and reads how the system overcommits memory before it first gives
+/// back what lies free at the end of one. Call it before there are threads.
+pub fn allocate_without_files(threads: usize) {
     #[cfg(target_env = "gnu")]
-    // SAFETY: takes numbers only, before there are threads.
-    let _ = unsafe { libc::mallopt(libc::M_ARENA_MAX, most) };
+    {
+        let threads = libc::c_int::try_from(threads).unwrap_or(libc::c_int::MAX);
+        // SAFETY: sets numbers of the allocator's.
+        unsafe {
+            libc::mallopt(libc::M_ARENA_MAX, threads);
+            libc::mallopt(libc::M_TRIM_THRESHOLD, libc::c_int::MAX);
+        }
+    }
     #[cfg(not(target_env = "gnu"))]
-    let _ = most;
+    let _ = threads;
 }
 
 /// A read-only, or read-and-execute, private mapping of a file from its start.

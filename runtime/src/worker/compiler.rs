@@ -9,7 +9,7 @@ use crate::engine::compile::{CompileError, compile};
 use crate::ipc::manifest::OverLimit;
 use crate::ipc::wire::{self, Compile, Compiled};
 use crate::sandbox::{Bounds, Confined};
-use crate::sys::memory::{Mapping, limit_arenas, write_at};
+use crate::sys::memory::{Mapping, allocate_without_files, write_at};
 use crate::sys::process::exit_now;
 use crate::sys::socket::Socket;
 
@@ -32,7 +32,7 @@ pub(super) fn run(socket: &Socket, confined: Confined) -> Result<(), Broken> {
     )?;
     // Locked with all of them: none can be started afterwards.
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    limit_arenas(threads + 1);
+    allocate_without_files(threads + 1);
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .build_global()

@@ -53,6 +53,8 @@ pub(super) struct Opened<'a> {
     pub items: &'a [u8],
     /// The deadline of each item in microseconds; 0 for none.
     pub timeout_micros: u32,
+    /// Whether the guest says itself what it begins and what its results are: a task does, any other function not.
+    pub guest_reports: bool,
 }
 
 /// The worker's side of everything that a guest asks for. Clones are the same desk.
@@ -67,6 +69,7 @@ struct State {
     log_bytes: u64,
     first: Seq,
     timeout: u64,
+    guest_reports: bool,
     heads: Vec<u8>,
     /// For each item of the chunk the bytes that it emitted, or [`REPORTED`].
     spent: Vec<u64>,
@@ -96,6 +99,7 @@ impl Desk {
             log_bytes: limits.log_bytes,
             first: Seq(0),
             timeout: 0,
+            guest_reports: false,
             heads: Vec::new(),
             spent: Vec::new(),
             begun: 0,
@@ -135,6 +139,7 @@ impl Desk {
         let mut state = self.state();
         state.first = chunk.first;
         state.timeout = u64::from(chunk.timeout_micros) * 1000;
+        state.guest_reports = chunk.guest_reports;
         state.heads.clear();
         state.heads.extend_from_slice(chunk.items);
         state.spent.clear();
@@ -169,20 +174,22 @@ impl Desk {
         self.state().publish(now())
     }
 
-    /// After a guest has returned from its chunk: whether it left an item without a result that was not taken back.
+    /// After a guest has returned from its chunk: whether it left an item without a result that was not taken back. One
+    /// that it did not even begin is started for it.
     pub(super) fn left_out(&self) -> bool {
         let mut state = self.state();
         state.running = false;
         let all_begun = state.begun as usize == state.spent.len();
-        state.without_result().is_some() || !(state.stopped || all_begun)
+        state.without_result().is_some() || !(state.stopped || all_begun) && state.start(now())
     }
 
     /// Says why the item that is to blame ended the worker: the one whose result was refused, else the one that runs,
-    /// else the next one, which is started for it. Nothing is said if there is none, or if it was taken back.
+    /// else, if none of the chunk was begun, the first one, which is started for it. Nothing is said if there is none, or
+    /// if it was taken back: what happens behind an item's result is not the fault of the next one.
     pub(super) fn end(&self, ended: &Ended) -> Result<(), Fault> {
         let mut state = self.state();
         let mut to_blame = state.refused.take().or_else(|| state.without_result());
-        if to_blame.is_none() && state.start(now()) {
+        if to_blame.is_none() && state.begun == 0 && state.start(now()) {
             to_blame = state.without_result();
         }
         if let Some(index) = to_blame {
@@ -312,6 +319,16 @@ impl State {
         Ok(self.link.publish()?)
     }
 
+    /// Only a task says what it begins and what came of it. Anybody else could only take results for those of others.
+    fn is_told(&self) -> Result<(), Fault> {
+        match self.guest_reports {
+            true => Ok(()),
+            false => Err(broken(
+                "items are begun and reported by tasks only, while they run",
+            )),
+        }
+    }
+
     /// Takes the frames apart that a guest reports, exactly as the WIT says.
     fn report(&mut self, mut frames: &[u8]) -> Result<(), Fault> {
         while !frames.is_empty() {
@@ -352,6 +369,7 @@ impl State {
 impl Host for Desk {
     fn begin(&self, index: u32) -> Result<Advice, HostError> {
         self.answer(|state| {
+            state.is_told()?;
             if state.stopped {
                 return Ok(Advice::Stop);
             }
@@ -372,6 +390,7 @@ impl Host for Desk {
 
     fn report(&self, frames: &[u8]) -> Result<(), HostError> {
         self.answer(|state| {
+            state.is_told()?;
             // What was right before the first wrong frame stands.
             let reported = state.report(frames);
             state.publish(now())?;

@@ -204,6 +204,7 @@ impl Worker<'_> {
             count: head.count,
             items: heads,
             timeout_micros: head.timeout_micros,
+            guest_reports: matches!(target, Target::Task(_)),
         };
         let done = match target {
             Target::Task(task) if self.fresh_each => {
@@ -283,6 +284,7 @@ impl Worker<'_> {
                 count: 1,
                 items: one_head,
                 timeout_micros: opened.timeout_micros,
+                guest_reports: true,
             };
             // With the length before it, the item is a chunk.
             let framed = payload.get(item.start.saturating_sub(4)..item.end);

@@ -1,0 +1,20 @@
+;; Returns two hundred million booleans, each of which takes many times its byte in whoever converts them.
+;;! good: 7 => []
+;;! trap|output-limit|memory:
+(component
+  (core module $code
+    (memory (export "memory") 3100)
+    (func (export "attack") (param $x i64) (result i32)
+      (if (result i32) (i64.lt_s (local.get $x) (i64.const 0))
+        (then
+          (i32.store (i32.const 48) (i32.const 64))
+          (i32.store (i32.const 52) (i32.const 200000000))
+          (i32.const 48))
+        (else
+          (i32.store (i32.const 48) (i32.const 0))
+          (i32.store (i32.const 52) (i32.const 0))
+          (i32.const 48)))))
+  (core instance $i (instantiate $code))
+  (type $list (list bool))
+  (func (export "attack") (param "x" s64) (result $list)
+    (canon lift (core func $i "attack") (memory (core memory $i "memory")))))

@@ -1,0 +1,26 @@
+;; Counts the variables of the environment: none is granted.
+;;! done: 0
+(component
+  (import "wasi:cli/environment@0.2.0" (instance $environment
+    (export "get-environment" (func (result (list (tuple string string)))))
+    (export "get-arguments" (func (result (list string))))
+    (export "initial-cwd" (func (result (option string))))))
+  (core module $store (memory (export "memory") 1)
+      (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 0x8000)))
+  (core instance $s (instantiate $store))
+  (core func $get
+    (canon lower (func $environment "get-environment") (memory (core memory $s "memory")) (realloc (core func $s "realloc"))))
+  (core module $code
+    (import "host" "memory" (memory 1))
+    (import "host" "get" (func $get (param i32)))
+    (func $attack (export "attack") (param $x i64) (result i64)
+      (if (i64.lt_s (local.get $x) (i64.const 0))
+        (then
+          (i64.store (i32.const 64) (i64.const -1))
+          (call $get (i32.const 64))
+          (local.set $x (i64.load32_u offset=4 (i32.const 64)))))
+      (local.get $x)))
+  (core instance $i (instantiate $code
+    (with "host" (instance (export "memory" (memory $s "memory")) (export "get" (func $get))))))
+  (func (export "attack") (param "x" s64) (result s64)
+    (canon lift (core func $i "attack"))))

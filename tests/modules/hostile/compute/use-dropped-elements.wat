@@ -1,0 +1,15 @@
+;; Drops an element segment and initialises a table from it.
+;;! trap: out of bounds table access
+(component
+  (core module $code
+    (table 1 funcref)
+    (elem $e func $attack)
+    (func $attack (export "attack") (param $x i64) (result i64)
+      (if (i64.lt_s (local.get $x) (i64.const 0))
+        (then
+          (elem.drop $e)
+          (table.init $e (i32.const 0) (i32.const 0) (i32.const 1))))
+      (local.get $x)))
+  (core instance $i (instantiate $code))
+  (func (export "attack") (param "x" s64) (result s64)
+    (canon lift (core func $i "attack"))))

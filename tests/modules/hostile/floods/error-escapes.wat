@@ -1,0 +1,23 @@
+;; Fails with terminal escapes and forged lines.
+;;! good: 7 => "ok"
+;;! failed: \u{1b}[2J
+;;! stderr: \u{202e}
+(component
+  (core module $code
+    (memory (export "memory") 1)
+    (data (i32.const 8) "ok")
+    (data (i32.const 1024) "\1b[2J\nerror: forged\r\nhint: forged\e2\80\aex\c2\9b")
+    (func (export "attack") (param $x i64) (result i32)
+      (i32.store8 (i32.const 16) (i32.const 0))
+      (i32.store (i32.const 20) (i32.const 8))
+      (i32.store (i32.const 24) (i32.const 2))
+      (if (i64.lt_s (local.get $x) (i64.const 0))
+        (then
+          (i32.store8 (i32.const 16) (i32.const 1))
+          (i32.store (i32.const 20) (i32.const 1024))
+          (i32.store (i32.const 24) (i32.const 36))))
+      (i32.const 16)))
+  (core instance $i (instantiate $code))
+  (type $r (result string (error string)))
+  (func (export "attack") (param "x" s64) (result $r)
+    (canon lift (core func $i "attack") (memory (core memory $i "memory")))))

@@ -1,0 +1,22 @@
+;; Fails with a message of 8 KiB of characters that are each shown as many.
+;;! good: 7 => "ok"
+;;! failed: \u{1}\u{1}
+(component
+  (core module $code
+    (memory (export "memory") 1)
+    (data (i32.const 8) "ok")
+    (func (export "attack") (param $x i64) (result i32)
+      (i32.store8 (i32.const 16) (i32.const 0))
+      (i32.store (i32.const 20) (i32.const 8))
+      (i32.store (i32.const 24) (i32.const 2))
+      (if (i64.lt_s (local.get $x) (i64.const 0))
+        (then
+          (memory.fill (i32.const 1024) (i32.const 1) (i32.const 8192))
+          (i32.store8 (i32.const 16) (i32.const 1))
+          (i32.store (i32.const 20) (i32.const 1024))
+          (i32.store (i32.const 24) (i32.const 8192))))
+      (i32.const 16)))
+  (core instance $i (instantiate $code))
+  (type $r (result string (error string)))
+  (func (export "attack") (param "x" s64) (result $r)
+    (canon lift (core func $i "attack") (memory (core memory $i "memory")))))

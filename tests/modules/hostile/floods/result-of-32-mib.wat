@@ -1,0 +1,20 @@
+;; Returns 32 MiB where one is allowed.
+;;! limits: result-bytes=1MiB
+;;! good: 7 => "ok"
+;;! output-limit: 1048576
+(component
+  (core module $code
+    (memory (export "memory") 513)
+    (data (i32.const 8) "ok")
+    (func (export "attack") (param $x i64) (result i32)
+      (i32.store (i32.const 16) (i32.const 8))
+      (i32.store (i32.const 20) (i32.const 2))
+      (if (i64.lt_s (local.get $x) (i64.const 0))
+        (then
+          (memory.fill (i32.const 1024) (i32.const 120) (i32.const 33554432))
+          (i32.store (i32.const 16) (i32.const 1024))
+          (i32.store (i32.const 20) (i32.const 33554432))))
+      (i32.const 16)))
+  (core instance $i (instantiate $code))
+  (func (export "attack") (param "x" s64) (result string)
+    (canon lift (core func $i "attack") (memory (core memory $i "memory")))))

@@ -1,0 +1,13 @@
+;; Imports an interface that this version does not implement.
+;;! refused: wasmpool:task only
+(component
+  (import "wasmpool:task/buffers@0.1.0" (instance $buffers (export "page-size" (func (result u32)))))
+  (core module $code
+    (func $attack (export "attack") (param $x i64) (result i64)
+      (if (i64.lt_s (local.get $x) (i64.const 0))
+        (then
+          nop))
+      (local.get $x)))
+  (core instance $i (instantiate $code))
+  (func (export "attack") (param "x" s64) (result s64)
+    (canon lift (core func $i "attack"))))

@@ -1,0 +1,15 @@
+;; Leaves a function in elements that it has grown, and looks for it in those that it grows next.
+;;! fresh: 1
+(component
+  (core module $code
+    (table $t 1 funcref)
+    (elem declare func $attack)
+    (func $attack (export "attack") (param $x i64) (result i64)
+      (local $found i64)
+      (drop (table.grow $t (ref.null func) (i32.const 8)))
+      (local.set $found (i64.extend_i32_u (ref.is_null (table.get $t (i32.const 5)))))
+      (table.set $t (i32.const 5) (ref.func $attack))
+      (local.get $found)))
+  (core instance $i (instantiate $code))
+  (func (export "attack") (param "x" s64) (result s64)
+    (canon lift (core func $i "attack"))))

@@ -1,0 +1,12 @@
+;; Exports a name that would be a path in a file system.
+;;! refused: not in kebab case
+(component
+  (core module $code
+    (func $attack (export "attack") (param $x i64) (result i64)
+      (if (i64.lt_s (local.get $x) (i64.const 0))
+        (then
+          nop))
+      (local.get $x)))
+  (core instance $i (instantiate $code))
+  (func (export "../../etc/passwd") (param "x" s64) (result s64)
+    (canon lift (core func $i "attack"))))

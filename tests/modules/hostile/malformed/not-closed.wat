@@ -1,0 +1,4 @@
+;; Is text that ends in the middle.
+;;! refused: WebAssembly text, line
+(component
+  (core module $code

@@ -1,0 +1,14 @@
+;; Has a data segment that lies behind its memory.
+;;! refused: out of bounds memory access
+(component
+  (core module $code
+    (memory 1)
+    (data (i32.const 65535) "two")
+    (func $attack (export "attack") (param $x i64) (result i64)
+      (if (i64.lt_s (local.get $x) (i64.const 0))
+        (then
+          nop))
+      (local.get $x)))
+  (core instance $i (instantiate $code))
+  (func (export "attack") (param "x" s64) (result s64)
+    (canon lift (core func $i "attack"))))

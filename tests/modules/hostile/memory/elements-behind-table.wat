@@ -1,0 +1,14 @@
+;; Has an element segment that lies behind its table.
+;;! refused: out of bounds table access
+(component
+  (core module $code
+    (table 1 funcref)
+    (elem (i32.const 1) func $attack)
+    (func $attack (export "attack") (param $x i64) (result i64)
+      (if (i64.lt_s (local.get $x) (i64.const 0))
+        (then
+          nop))
+      (local.get $x)))
+  (core instance $i (instantiate $code))
+  (func (export "attack") (param "x" s64) (result s64)
+    (canon lift (core func $i "attack"))))

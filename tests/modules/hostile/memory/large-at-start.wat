@@ -1,0 +1,13 @@
+;; Declares a memory of four GiB.
+;;! refused: bytes of memory at its start
+(component
+  (core module $code
+    (memory 65536)
+    (func $attack (export "attack") (param $x i64) (result i64)
+      (if (i64.lt_s (local.get $x) (i64.const 0))
+        (then
+          nop))
+      (local.get $x)))
+  (core instance $i (instantiate $code))
+  (func (export "attack") (param "x" s64) (result s64)
+    (canon lift (core func $i "attack"))))

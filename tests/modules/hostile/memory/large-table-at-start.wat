@@ -1,0 +1,13 @@
+;; Declares a table of ten million elements.
+;;! refused: table elements at its start
+(component
+  (core module $code
+    (table 10000000 funcref)
+    (func $attack (export "attack") (param $x i64) (result i64)
+      (if (i64.lt_s (local.get $x) (i64.const 0))
+        (then
+          nop))
+      (local.get $x)))
+  (core instance $i (instantiate $code))
+  (func (export "attack") (param "x" s64) (result s64)
+    (canon lift (core func $i "attack"))))
