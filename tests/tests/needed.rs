@@ -1,6 +1,7 @@
 //! Every entry of a worker's list of system calls is needed: without it, something that works stops working. So the
 //! list cannot be shorter; that it need not be longer is shown by every other suite.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use wasmpool::mode::Isolation;
 use wasmpool::pool::{Error, Pool, PoolBuilder};
 use wasmpool::sandbox::calls::{Call, FILES, WORKER};
 use wasmpool_guest::Bytes;
-use wasmpool_tests::{Suite, guests, temporary};
+use wasmpool_tests::{Suite, guests, module, temporary};
 
 /// Entries whose lack is no failure of an item, and which other tests show: a worker that ends as it should.
 const SHOWN_ELSEWHERE: [&str; 1] = ["exit_group"];
@@ -42,6 +43,11 @@ fn main() -> ExitCode {
 type Works = fn(Option<&str>) -> Result<(), Error>;
 
 fn open(builder: PoolBuilder, guest: &str, without: Option<&str>) -> Result<Pool, Error> {
+    let module = guests().expect("only run with guests").join(guest);
+    open_path(builder, module, without)
+}
+
+fn open_path(builder: PoolBuilder, module: PathBuf, without: Option<&str>) -> Result<Pool, Error> {
     let builder = match without {
         Some(name) => builder.without_system_call(name),
         None => builder,
@@ -49,7 +55,6 @@ fn open(builder: PoolBuilder, guest: &str, without: Option<&str>) -> Result<Pool
     // A worker that cannot even start is noticed, too, and soon.
     let mut limits = Limits::new().memory(128 * MIB);
     limits.start_timeout = Duration::from_secs(60);
-    let module = guests().expect("only run with guests").join(guest);
     builder.workers(1).limits(limits).open(module)
 }
 
@@ -74,6 +79,11 @@ fn compute(without: Option<&str>) -> Result<(), Error> {
         let _: i64 = pool.apply("identity", 1i64)?;
         replaced(&pool, 1)?;
     }
+    // A result whose length is not known before it is written.
+    let pool = open_path(Pool::builder(), module("behave").into(), without)?;
+    let text: String = pool.apply("echo", "\u{1}".repeat(1 << 20))?;
+    assert_eq!(text.len(), 1 << 20);
+    replaced(&pool, 0)?;
     let pool = open(Pool::builder(), "files.wasm32-wasip1.wasm", without)?;
     let _: u64 = pool.apply("sleep", 5u64)?;
     let _: u64 = pool.apply("resolution", ())?;

@@ -110,38 +110,4 @@ mod tests {
             Filter::new(&[calls], None).unwrap();
         }
     }
-
-    #[test]
-    fn a_worker_cannot_ask_for_what_the_wall_is_against() {
-        let forbidden = [
-            libc::SYS_execve,
-            libc::SYS_execveat,
-            libc::SYS_clone,
-            libc::SYS_clone3,
-            libc::SYS_socket,
-            libc::SYS_connect,
-            libc::SYS_openat,
-            libc::SYS_openat2,
-            libc::SYS_memfd_create,
-            libc::SYS_ptrace,
-            libc::SYS_kill,
-            libc::SYS_tgkill,
-            libc::SYS_pidfd_send_signal,
-            libc::SYS_process_vm_readv,
-            libc::SYS_ioctl,
-            libc::SYS_prctl,
-            libc::SYS_seccomp,
-            libc::SYS_io_uring_setup,
-            libc::SYS_bpf,
-            libc::SYS_unshare,
-            libc::SYS_mount,
-        ];
-        for call in calls::WORKER {
-            assert!(!forbidden.contains(&call.number), "{}", call.name);
-        }
-        for call in calls::FILES {
-            let opens = ["openat", "openat2"].contains(&call.name);
-            assert!(opens || !forbidden.contains(&call.number), "{}", call.name);
-        }
-    }
 }
