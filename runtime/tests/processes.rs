@@ -97,6 +97,11 @@ fn compile(module: &[u8], limits: &Limits) -> (Compiled, OwnedFd) {
 
 /// A fork server that has loaded the component.
 fn fork_server() -> Process {
+    fork_server_without(None)
+}
+
+/// The same, whose workers are denied a system call of their list.
+fn fork_server_without(call: Option<&str>) -> Process {
     let limits = Limits::default();
     let (answer, code) = compile(SQUARE.as_bytes(), &limits);
     let Compiled::Done { code_bytes, .. } = answer else {
@@ -109,7 +114,7 @@ fn fork_server() -> Process {
         isolation: Isolation::Shared,
         code_bytes,
         env: Vec::new(),
-        without: None,
+        without: call.map(Into::into),
     };
     server.send(&ToForkServer::Load(load), &[&code]);
     let (loaded, _) = server.receive::<FromForkServer>();
@@ -271,6 +276,21 @@ fn workers_are_forked_serve_and_their_ends_are_told() {
     }
     let mut again = worker(&server, 0);
     assert_eq!(again.square(0, "5"), "25");
+}
+
+/// The one entry of a worker's list whose lack fails no item: a worker that may not end by itself is ended.
+#[test]
+fn a_worker_needs_its_list_to_end_as_it_should() {
+    let server = fork_server_without(Some("exit_group"));
+    drop(worker(&server, 0).link);
+    match server.receive::<FromForkServer>().0 {
+        FromForkServer::Exited(SlotId(0), Generation(7), status) => {
+            let signal = rustix::process::Signal::SYS.as_raw();
+            let status = std::process::ExitStatus::from_raw(status);
+            assert_eq!(status.signal(), Some(signal));
+        }
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]
