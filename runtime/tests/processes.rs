@@ -110,6 +110,7 @@ fn fork_server() -> Process {
         code_bytes,
         env: Vec::new(),
         without: None,
+        seed: 0,
     };
     server.send(&ToForkServer::Load(load), &[&code]);
     let (loaded, _) = server.receive::<FromForkServer>();
@@ -196,6 +197,7 @@ impl Worker {
                 item,
                 status: Status::Done,
                 payload: Some(bytes),
+                ..
             } => {
                 assert_eq!(item, Seq(number));
                 String::from_utf8(bytes.to_vec()).unwrap()
@@ -332,6 +334,7 @@ fn code_that_is_none_is_not_loaded() {
         code_bytes: 8192,
         env: Vec::new(),
         without: None,
+        seed: 0,
     };
     server.send(&ToForkServer::Load(load), &[&file]);
     let (answer, _) = server.receive::<FromForkServer>();
