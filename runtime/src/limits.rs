@@ -41,8 +41,11 @@ pub struct Limits {
     /// Bytes of compiled code and its description. Default 256 MiB.
     pub compiled_bytes: u64,
     /// Wall time from a worker's start to its being ready, the component's own start functions included.
-    /// Default 10 s.
+    /// Default 10 s. Also the time after which a ready worker that has not taken what it was given counts as lost.
     pub start_timeout: Duration,
+    /// Fuel that an item may use, in wasm fuel units: about one a WebAssembly instruction. Default none: no bound but
+    /// time. Only counted, and only allowed, in deterministic mode. The start of an item's instance is a part of it.
+    pub fuel: Option<u64>,
 }
 
 impl Default for Limits {
@@ -60,6 +63,7 @@ impl Default for Limits {
             compile_memory_bytes: 2048 * MIB,
             compiled_bytes: 256 * MIB,
             start_timeout: Duration::from_secs(10),
+            fuel: None,
         }
     }
 }
@@ -116,6 +120,12 @@ impl Limits {
     /// Sets the bytes of one item's result.
     pub fn result_bytes(mut self, bytes: u64) -> Self {
         self.result_bytes = bytes;
+        self
+    }
+
+    /// Sets the fuel of an item, in wasm fuel units. Only allowed in deterministic mode.
+    pub fn fuel(mut self, units: u64) -> Self {
+        self.fuel = Some(units);
         self
     }
 

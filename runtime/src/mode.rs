@@ -6,14 +6,28 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct CodeMode {
-    /// Code checks at loops and calls whether it is to stop: for threads, which cannot be killed.
+    /// Code checks at loops and calls whether it is to stop: for threads, which cannot be killed, and for backtraces of
+    /// items that are late.
     pub epochs: bool,
+    /// Code counts what it does as fuel, and every NaN that it computes has the same bits.
+    pub deterministic: bool,
 }
 
 impl CodeMode {
     /// The mode with interruption checks on or off.
     pub fn with_epochs(epochs: bool) -> Self {
-        CodeMode { epochs }
+        CodeMode {
+            epochs,
+            deterministic: false,
+        }
+    }
+
+    /// The same with fuel and canonical NaNs, or without.
+    pub fn deterministic(self, deterministic: bool) -> Self {
+        CodeMode {
+            deterministic,
+            ..self
+        }
     }
 }
 
@@ -22,7 +36,8 @@ impl CodeMode {
 pub enum Isolation {
     /// Workers are threads of the host process. Only for components that are trusted.
     Thread,
-    /// Items of a worker process share an instance: what one leaves behind, the next one sees.
+    /// Items of a worker process share an instance: what one leaves behind, the next one sees. The default, but in
+    /// deterministic mode.
     #[default]
     Shared,
     /// A fresh instance an item.

@@ -2,12 +2,10 @@
 
 use std::os::fd::AsFd;
 
-use crate::grants::Granted;
 use crate::ipc::launch::Launch;
-use crate::ipc::manifest::Needs;
-use crate::limits::Limits;
 use crate::pool::Error;
 use crate::sys::memory::Mapping;
+pub(crate) use crate::worker::threads::Setup;
 use crate::worker::threads::ThreadLauncher;
 
 /// A launcher of worker threads for code that this user's own compiler process made. The one place where the host runs
@@ -15,10 +13,7 @@ use crate::worker::threads::ThreadLauncher;
 pub(crate) fn launcher(
     code: impl AsFd,
     bytes: u64,
-    needs: &Needs,
-    limits: &Limits,
-    slots: usize,
-    granted: Granted,
+    setup: Setup<'_>,
 ) -> Result<Box<dyn Launch>, Error> {
     let failed = || Error::pool("worker threads cannot be started");
     let len = usize::try_from(bytes)
@@ -27,7 +22,7 @@ pub(crate) fn launcher(
     let code = Mapping::read_only(code, len).map_err(failed())?;
     // SAFETY: the code comes from the compiler process, or from the user's own authenticated cache; whoever asks for
     // threads says that the component is trusted.
-    let launcher = unsafe { ThreadLauncher::new(&code, needs, limits, slots as u32, granted) };
+    let launcher = unsafe { ThreadLauncher::new(&code, setup) };
     Ok(Box::new(
         launcher.map_err(std::io::Error::other).map_err(failed())?,
     ))

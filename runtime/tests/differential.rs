@@ -20,7 +20,7 @@ use wasm_encoder::{
 use wasm_smith::Config;
 use wasmpool::failure::FailureKind;
 use wasmpool::mode::Isolation;
-use wasmpool::pool::{ChunkSize, Error, JobOptions, OnError, Payload, Pool};
+use wasmpool::pool::{ChunkSize, Error, JobOptions, OnError, Payload, Pool, PoolBuilder};
 use wasmtime::{Engine, Instance, Module, Store, Trap, Val};
 
 /// Items for each module.
@@ -293,9 +293,30 @@ impl Case {
         workers: u32,
         chunk_size: ChunkSize,
     ) -> Result<Vec<Seen>, NoStart> {
-        let pool = Pool::builder()
+        let builder = Pool::builder().isolation(isolation);
+        let seen = self.run(builder, workers, chunk_size)?;
+        Ok(seen.into_iter().map(|(seen, _)| seen).collect())
+    }
+
+    /// The same in deterministic mode, with the fuel of each item.
+    fn counted(
+        &self,
+        isolation: Isolation,
+        workers: u32,
+        chunk_size: ChunkSize,
+    ) -> Result<Vec<(Seen, Option<u64>)>, NoStart> {
+        let builder = Pool::builder().isolation(isolation).deterministic(7);
+        self.run(builder, workers, chunk_size)
+    }
+
+    fn run(
+        &self,
+        builder: PoolBuilder,
+        workers: u32,
+        chunk_size: ChunkSize,
+    ) -> Result<Vec<(Seen, Option<u64>)>, NoStart> {
+        let pool = builder
             .workers(workers)
-            .isolation(isolation)
             .cache(false)
             .open_bytes(&self.component())
             .expect("the component is one that the pool takes");
@@ -315,10 +336,11 @@ impl Case {
             while let Some(outcome) = results.next() {
                 let outcome = outcome.map_err(no_start)?;
                 assert_eq!(outcome.index, seen.len() as u64, "results come in order");
-                seen.push(match outcome.result {
+                let result = match outcome.result {
                     Ok(bytes) => Seen::Result(String::from_utf8(bytes.to_vec()).expect("JSON")),
                     Err(failure) => Seen::Failure(failure.kind, failure.message),
-                });
+                };
+                seen.push((result, outcome.fuel));
             }
             Ok(seen)
         })
@@ -419,6 +441,16 @@ fn all_isolations_agree_with_the_engine_alone() {
                 case.result
             );
         }
+        let counted = case.counted(Isolation::Instance, 1, chunks);
+        for (isolation, workers) in [(Isolation::Thread, 2), (Isolation::Process, 2)] {
+            let other = case.counted(isolation, workers, ChunkSize::Auto);
+            assert_eq!(other, counted, "seed {seed}, {isolation:?}, deterministic");
+        }
+        let without_fuel = counted.map(|seen| {
+            assert!(seen.iter().all(|(_, fuel)| fuel.is_some()), "seed {seed}");
+            seen.into_iter().map(|(seen, _)| seen).collect::<Vec<_>>()
+        });
+        assert_eq!(without_fuel, fresh, "seed {seed}, deterministic");
         stateful += usize::from(fresh != kept);
         varied += usize::from(
             fresh

@@ -115,6 +115,7 @@ fn fork_server_without(call: Option<&str>) -> Process {
         code_bytes,
         env: Vec::new(),
         without: call.map(Into::into),
+        seed: 0,
     };
     server.send(&ToForkServer::Load(load), &[&code]);
     let (loaded, _) = server.receive::<FromForkServer>();
@@ -201,6 +202,7 @@ impl Worker {
                 item,
                 status: Status::Done,
                 payload: Some(bytes),
+                ..
             } => {
                 assert_eq!(item, Seq(number));
                 String::from_utf8(bytes.to_vec()).unwrap()
@@ -352,6 +354,7 @@ fn code_that_is_none_is_not_loaded() {
         code_bytes: 8192,
         env: Vec::new(),
         without: None,
+        seed: 0,
     };
     server.send(&ToForkServer::Load(load), &[&file]);
     let (answer, _) = server.receive::<FromForkServer>();

@@ -103,6 +103,15 @@ pub fn running_program(file: &Path) -> Vec<Process> {
 impl Process {
     /// Sends SIGKILL. False if it has ended before.
     pub fn kill(self) -> bool {
+        self.send(Signal::KILL)
+    }
+
+    /// Sends SIGSTOP: it does nothing more until it is killed. False if it has ended before.
+    pub fn stop(self) -> bool {
+        self.send(Signal::STOP)
+    }
+
+    fn send(self, signal: Signal) -> bool {
         let Some(pid) = Pid::from_raw(self.id) else {
             return false;
         };
@@ -110,7 +119,7 @@ impl Process {
             return false;
         };
         // Only now is it certain whom the handle means.
-        !running([self]).is_empty() && pidfd_send_signal(&handle, Signal::KILL).is_ok()
+        !running([self]).is_empty() && pidfd_send_signal(&handle, signal).is_ok()
     }
 }
 

@@ -7,6 +7,18 @@
     ;; Traps on 0.
     (func (export "inverse") (param $x i64) (result i64)
       (i64.div_s (i64.const 1000) (local.get $x)))
+    ;; Never ends.
+    (func (export "spin") (param $x i64) (result i64)
+      (loop $again (br $again))
+      unreachable)
+    ;; The sum of all numbers up to one, by as tight a loop as there is.
+    (func (export "sum") (param $to i64) (result i64)
+      (local $sum i64)
+      (loop $again
+        (local.set $sum (i64.add (local.get $sum) (local.get $to)))
+        (local.set $to (i64.sub (local.get $to) (i64.const 1)))
+        (br_if $again (i64.gt_s (local.get $to) (i64.const 0))))
+      (local.get $sum))
     ;; There is never more than one allocation: the one parameter of `echo`.
     (func (export "realloc") (param i32 i32 i32 i32) (result i32)
       (local $missing i32)
@@ -28,5 +40,9 @@
     (canon lift (core func $i "square")))
   (func (export "inverse") (param "x" s64) (result s64)
     (canon lift (core func $i "inverse")))
+  (func (export "spin") (param "x" s64) (result s64)
+    (canon lift (core func $i "spin")))
+  (func (export "sum") (param "to" s64) (result s64)
+    (canon lift (core func $i "sum")))
   (func (export "echo") (param "bytes" (list u8)) (result (list u8))
     (canon lift (core func $i "echo") (memory (core memory $i "memory")) (realloc (core func $i "realloc")))))

@@ -4,6 +4,7 @@
 //! part of a row's name: only such rows are run, with those that they are compared with. Without `--bench`, as `cargo
 //! test --benches` starts it, everything runs once, to see that it works.
 
+mod deadlines;
 mod floors;
 mod table;
 
@@ -22,6 +23,7 @@ const FUTEX: &str = "floor: ping-pong, futex";
 const SOCKET: &str = "floor: ping-pong, socket";
 const FORK: &str = "floor: fork, exit, wait";
 const COPY: &str = "floor: copy of 16 MiB";
+const LOOP: &str = "tight loop of 10 million steps";
 
 fn main() -> Result<(), Error> {
     // The benchmark is its own workers' executable.
@@ -37,6 +39,10 @@ fn main() -> Result<(), Error> {
     let one_worker = open(Pool::builder().workers(1))?;
     let instance = open(Pool::builder().workers(1).isolation(Isolation::Instance))?;
     let process = open(Pool::builder().workers(1).isolation(Isolation::Process))?;
+    let asked = open(Pool::builder().workers(1).backtrace_on_timeout(true))?;
+    let counted = open(Pool::builder().workers(1).deterministic(0))?;
+    let late = open(deadlines::builder())?;
+    let late_asked = open(deadlines::builder().backtrace_on_timeout(true))?;
 
     let mut rows = vec![
         floor(SPIN, each(2000), Box::new(floors::spin)),
@@ -104,6 +110,39 @@ fn main() -> Result<(), Error> {
             against: Some((COPY, 6.0)),
             bound: None,
             run: Box::new(|n, out| echo(&one_worker, n, out)),
+        },
+        floor(
+            LOOP,
+            each(3),
+            Box::new(|n, out| deadlines::tight_loop(&one_worker, n, out)),
+        ),
+        Row {
+            name: "the same, to be asked for a backtrace",
+            each: each(3),
+            against: Some((LOOP, 4.0)),
+            bound: None,
+            run: Box::new(|n, out| deadlines::tight_loop(&asked, n, out)),
+        },
+        Row {
+            name: "the same, in deterministic mode",
+            each: each(3),
+            against: Some((LOOP, 4.0)),
+            bound: None,
+            run: Box::new(|n, out| deadlines::tight_loop(&counted, n, out)),
+        },
+        Row {
+            name: "overshoot of 50 ms, all processors busy",
+            each: each(10),
+            against: None,
+            bound: None,
+            run: Box::new(|n, out| deadlines::overshoot(&late, n, out)),
+        },
+        Row {
+            name: "overshoot of 50 ms, busy, with a backtrace",
+            each: each(10),
+            against: None,
+            bound: None,
+            run: Box::new(|n, out| deadlines::overshoot(&late_asked, n, out)),
         },
     ];
     let samples = table::run(&mut rows, rounds, wanted.map_or("", |w| w));

@@ -38,30 +38,32 @@ pub fn run(rows: &mut [Row<'_>], rounds: usize, wanted: &str) -> Vec<Vec<f64>> {
     samples
 }
 
-/// Prints a line for each row with samples: median, the range of the middle 80 %, the ratio.
+/// Prints a line for each row with samples: median, the range of the middle 80 %, the 99th of 100, the ratio.
 pub fn print(rows: &[Row<'_>], samples: &[Vec<f64>]) {
     println!(
-        "{:<44} {:>10} {:>10} {:>10} {:>7}  {:>8}",
-        "", "median", "10 %", "90 %", "samples", "a second"
+        "{:<44} {:>10} {:>10} {:>10} {:>10} {:>7}  {:>8}",
+        "", "median", "10 %", "90 %", "99 %", "samples", "a second"
     );
     let median = |name: &str| {
         let i = rows.iter().position(|r| r.name == name)?;
         quantile(&samples[i], 0.5)
     };
     for (row, samples) in rows.iter().zip(samples) {
-        let (Some(low), Some(mid), Some(high)) = (
+        let (Some(low), Some(mid), Some(high), Some(tail)) = (
             quantile(samples, 0.1),
             quantile(samples, 0.5),
             quantile(samples, 0.9),
+            quantile(samples, 0.99),
         ) else {
             continue;
         };
         println!(
-            "{:<44} {:>10} {:>10} {:>10} {:>7}  {:>8.0}",
+            "{:<44} {:>10} {:>10} {:>10} {:>10} {:>7}  {:>8.0}",
             row.name,
             time(mid),
             time(low),
             time(high),
+            time(tail),
             samples.len(),
             1e9 / mid
         );

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
-use super::values::{chunk_size, count, directory, duration, size, variable};
+use super::values::{chunk_size, count, directory, duration, fuel, size, variable};
 use crate::grants::DirectoryGrant;
 use crate::mode;
 use crate::pool::options::{self, ChunkSize};
@@ -91,9 +91,9 @@ pub struct MapArgs {
     #[arg(long, value_name = "N", value_parser = count, help_heading = "Running")]
     pub workers: Option<u32>,
 
-    /// How far items are kept apart
-    #[arg(long, value_enum, default_value_t = Isolation::Shared, help_heading = "Running")]
-    pub isolation: Isolation,
+    /// How far items are kept apart [default: shared; with --deterministic: instance]
+    #[arg(long, value_enum, help_heading = "Running")]
+    pub isolation: Option<Isolation>,
 
     /// How many items are sent together
     #[arg(long, value_name = "N|auto", default_value = "auto", value_parser = chunk_size, help_heading = "Running")]
@@ -119,6 +119,11 @@ pub struct MapArgs {
     #[arg(long, help_heading = "Running")]
     pub no_cache: bool,
 
+    /// The same results in every run, with any number of workers: fuel is counted, clocks and randomness are fixed, every
+    /// item has an instance of its own; the seed of the randomness, which must follow a `=`, is 0 unless it is given
+    #[arg(long, value_name = "SEED", num_args = 0..=1, require_equals = true, default_missing_value = "0", help_heading = "Running")]
+    pub deterministic: Option<u64>,
+
     /// Wall time of an item [default: 30s]
     #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Limits")]
     pub timeout: Option<Duration>,
@@ -142,6 +147,15 @@ pub struct MapArgs {
     /// Private memory of the compiler process [default: 2GiB]
     #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Limits")]
     pub compile_memory: Option<u64>,
+
+    /// Tell where the guest was when its time was over; loops and calls are slower with that, by up to half a nanosecond
+    /// a turn
+    #[arg(long, help_heading = "Limits")]
+    pub backtrace_on_timeout: bool,
+
+    /// Fuel of an item, in wasm fuel units: about one an instruction [default: no limit]
+    #[arg(long, value_name = "N", value_parser = fuel, requires = "deterministic", help_heading = "Limits")]
+    pub fuel: Option<u64>,
 
     /// Grant guests a directory under a path of theirs, to read (`ro`, the default) or also to write (`rw`)
     #[arg(long, value_name = "HOST::GUEST[:ro|rw]", value_parser = directory, value_hint = ValueHint::DirPath, help_heading = "Grants")]

@@ -112,7 +112,7 @@ impl From<Error> for Problem {
 fn code(error: &Error) -> u8 {
     match error {
         Error::Item { .. } | Error::Codec { .. } => ITEM_FAILED,
-        Error::Task { .. } => USAGE,
+        Error::Task { .. } | Error::Options { .. } => USAGE,
         Error::Function(LookupError::Unknown { .. } | LookupError::Ambiguous { .. }) => USAGE,
         Error::Function(LookupError::NotCallable { .. })
         | Error::Read { .. }
@@ -153,6 +153,13 @@ mod tests {
             (Error::Item { index: 3, failure }, ITEM_FAILED),
             (Error::Module(refusal), MODULE),
             (Error::CompileTimeout(Duration::from_secs(1)), MODULE),
+            (
+                Error::Options {
+                    message: "this and that",
+                    hint: "leave one out",
+                },
+                USAGE,
+            ),
             (Error::Closed, POOL),
             (
                 Error::Pool {

@@ -43,7 +43,7 @@ pub fn run(args: MapArgs) -> Result<u8, Problem> {
     let (for_logs, for_warnings) = (console.clone(), console.clone());
     let mut builder = Pool::builder()
         .limits(plan.limits.clone())
-        .isolation(plan.isolation)
+        .backtrace_on_timeout(plan.backtrace_on_timeout)
         .cache(plan.cache)
         .grants(plan.grants)
         .strict(plan.strict)
@@ -54,6 +54,12 @@ pub fn run(args: MapArgs) -> Result<u8, Problem> {
     }
     if let Some(items) = plan.max_items_per_worker {
         builder = builder.max_items_per_worker(items);
+    }
+    if let Some(isolation) = plan.isolation {
+        builder = builder.isolation(isolation);
+    }
+    if let Some(seed) = plan.deterministic {
+        builder = builder.deterministic(seed);
     }
     let pool = builder.open(&plan.target.module)?;
     let function = match plan.target.function {
@@ -355,10 +361,15 @@ fn summary(stats: &Stats, done: u64, failed: u64, started: Instant) -> String {
         true => "compiled before",
         false => "compiled now",
     };
+    let fuel = match stats.fuel {
+        0 => String::new(),
+        units => format!("fuel: {units} wasm fuel units\n"),
+    };
     format!(
         "items: {done} done, {failed} failed{kinds}, {} run again\n\
          workers: {} started, {} replaced\n\
          data: {} in, {} out, {} chunks\n\
+         {fuel}\
          time: {:.3} s, of which {:.3} s until the first worker was ready ({code})\n",
         stats.run_again,
         stats.workers_started,
@@ -453,6 +464,7 @@ mod tests {
                     }),
                 attempts: 1,
                 nanos: 0,
+                fuel: None,
             };
             if printer.print(&outcome).unwrap() == End::Stopped {
                 break;
@@ -491,6 +503,7 @@ mod tests {
             chunks: 6,
             bytes_in: 7,
             bytes_out: 20480,
+            fuel: 123,
             from_cache: true,
             start_nanos: 12_000_000,
             ..Stats::default()
@@ -499,7 +512,7 @@ mod tests {
         for expected in [
             "items: 8 done, 2 failed (trap 2), 5 run again\n",
             "workers: 4 started, 2 replaced\n",
-            "data: 7 bytes in, 20 KiB out, 6 chunks\n",
+            "data: 7 bytes in, 20 KiB out, 6 chunks\nfuel: 123 wasm fuel units\n",
             "0.012 s until the first worker was ready (compiled before)\n",
         ] {
             assert!(text.contains(expected), "{text}");

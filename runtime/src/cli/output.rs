@@ -65,6 +65,9 @@ impl Style {
         if let Some(failure) = &failure {
             self.append_error(out, failure);
         }
+        if let Some(fuel) = outcome.fuel {
+            let _ = write!(out, ",\"fuel\":{fuel}");
+        }
         out.extend_from_slice(b"}\n");
         failure
     }
@@ -149,6 +152,7 @@ mod tests {
             }),
             attempts: 2,
             nanos: 0,
+            fuel: None,
         }
     }
 
@@ -228,6 +232,24 @@ mod tests {
             "{\"index\":3,\"error\":{\"kind\":\"failed\",\"message\":\"the task returned text that is not JSON\",\"attempts\":2}}\n",
             Some(FailureKind::Failed),
         );
+    }
+
+    #[test]
+    fn records_tell_the_fuel_where_it_is_counted() {
+        for (result, expected) in [
+            (Ok("9"), "{\"index\":3,\"ok\":9,\"fuel\":12}\n"),
+            (
+                Err(FailureKind::Failed),
+                "{\"index\":3,\"error\":{\"kind\":\"failed\",\"message\":\"it \\\"broke\\\"\\n\u{202e}\",\"attempts\":2},\"fuel\":12}\n",
+            ),
+        ] {
+            let outcome = Outcome {
+                fuel: Some(12),
+                ..outcome(&[], result)
+            };
+            let failed = result.err();
+            check(Format::Records, &outcome, expected, failed);
+        }
     }
 
     #[test]

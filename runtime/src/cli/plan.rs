@@ -29,8 +29,12 @@ pub struct Plan {
     pub job: JobOptions,
     /// Worker processes, if that is said.
     pub workers: Option<u32>,
-    /// How far items are kept apart.
-    pub isolation: Isolation,
+    /// How far items are kept apart, if that is said.
+    pub isolation: Option<Isolation>,
+    /// The seed, in deterministic mode.
+    pub deterministic: Option<u64>,
+    /// Whether a late item's failure tells where the guest was.
+    pub backtrace_on_timeout: bool,
     /// After how many items a worker is replaced, if it is.
     pub max_items_per_worker: Option<u32>,
     /// Whether compiled components are cached.
@@ -93,7 +97,9 @@ impl Plan {
             items,
             limits,
             workers: args.workers,
-            isolation: args.isolation.into(),
+            isolation: args.isolation.map(Into::into),
+            deterministic: args.deterministic,
+            backtrace_on_timeout: args.backtrace_on_timeout,
             max_items_per_worker: args.max_items_per_worker,
             cache: !args.no_cache,
             grants: Grants {
@@ -127,6 +133,7 @@ fn limits(args: &MapArgs) -> Limits {
     if let Some(bytes) = args.compile_memory {
         limits.compile_memory_bytes = bytes;
     }
+    limits.fuel = args.fuel;
     limits
 }
 

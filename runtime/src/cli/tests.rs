@@ -55,6 +55,11 @@ fn what_is_refused() {
         (&["m", "--memory", "64M", "1"], ErrorKind::ValueValidation),
         (&["m", "--output", "xml", "1"], ErrorKind::InvalidValue),
         (&["m", "--no-such-flag"], ErrorKind::UnknownArgument),
+        (
+            &["m", "--fuel", "9", "1"],
+            ErrorKind::MissingRequiredArgument,
+        ),
+        (&["m", "--deterministic=x", "1"], ErrorKind::ValueValidation),
         (&[], ErrorKind::MissingRequiredArgument),
     ] {
         assert_eq!(map(args).err(), Some(kind), "{args:?}");
@@ -101,12 +106,25 @@ fn flags_become_options() {
 }
 
 #[test]
+fn a_seed_is_told_from_an_item() {
+    let args = map(&["m:f", "--deterministic", "7"]).unwrap();
+    assert_eq!(
+        (args.deterministic, args.items),
+        (Some(0), vec!["7".into()])
+    );
+    let args = map(&["m:f", "--deterministic=7", "--fuel=1000", "8"]).unwrap();
+    assert_eq!((args.deterministic, args.fuel), (Some(7), Some(1000)));
+    assert_eq!(args.items, ["8"]);
+}
+
+#[test]
 fn no_flags_mean_the_defaults_of_the_library() {
     let plan = plan(&["m", "1"]).unwrap_or_else(|problem| panic!("{problem:?}"));
     let defaults = crate::pool::options::JobOptions::default();
     assert_eq!(format!("{:?}", plan.job), format!("{defaults:?}"));
     assert_eq!(plan.limits, Limits::new());
-    assert_eq!(plan.isolation, crate::mode::Isolation::default());
+    assert_eq!((plan.isolation, plan.deterministic), (None, None));
+    assert!(!plan.backtrace_on_timeout);
     assert!(plan.cache && plan.workers.is_none() && plan.max_items_per_worker.is_none());
 }
 
@@ -122,6 +140,13 @@ fn limits_in_the_help_are_those_of_the_library() {
         let (_, default) = help.split_once("[default: ").unwrap();
         default.strip_suffix(']').unwrap().to_string()
     };
+    let isolation = map.get_arguments().find(|a| a.get_id() == "isolation");
+    let isolation = isolation.unwrap().get_help().unwrap().to_string();
+    assert!(isolation.ends_with("[default: shared; with --deterministic: instance]"));
+    assert_eq!(
+        crate::mode::Isolation::default(),
+        crate::mode::Isolation::Shared
+    );
     let size = |name| values::size(&told(name)).unwrap();
     let time = |name| values::duration(&told(name)).unwrap();
     assert_eq!(time("timeout"), limits.timeout);

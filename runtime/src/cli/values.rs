@@ -17,6 +17,18 @@ pub fn count(text: &str) -> Result<u32, String> {
     }
 }
 
+/// Units of fuel, at least 1.
+pub fn fuel(text: &str) -> Result<u64, String> {
+    match text.parse() {
+        Ok(0) => Err("must be at least 1".into()),
+        Ok(n) => Ok(n),
+        Err(_) => Err(format!(
+            "must be a whole number from 1 to {}, such as 1000000",
+            u64::MAX
+        )),
+    }
+}
+
 /// `auto`, or a number that is at least 1.
 pub fn chunk_size(text: &str) -> Result<ChunkSize, String> {
     match text {
@@ -173,6 +185,8 @@ mod tests {
     fn counts_and_chunks() {
         assert_eq!(count("4"), Ok(4));
         assert!(count("0").is_err() && count("-1").is_err() && count("x").is_err());
+        assert_eq!(fuel("18446744073709551615"), Ok(u64::MAX));
+        assert!(fuel("0").is_err() && fuel("-1").is_err() && fuel("1e6").is_err());
         assert_eq!(chunk_size("auto"), Ok(ChunkSize::Auto));
         assert_eq!(chunk_size("8"), Ok(ChunkSize::Items(8)));
         assert!(chunk_size("0").is_err());

@@ -52,6 +52,7 @@ pub fn compiler_config(mode: &CodeMode) -> Config {
     let mut config = common(mode);
     config
         .cranelift_opt_level(OptLevel::Speed)
+        .cranelift_nan_canonicalization(mode.deterministic)
         .parallel_compilation(true);
     config
 }
@@ -112,7 +113,7 @@ fn common(mode: &CodeMode) -> Config {
     let mut config = Config::new();
     config
         .epoch_interruption(mode.epochs)
-        .consume_fuel(false)
+        .consume_fuel(mode.deterministic)
         // Said here, since the default is read from the environment.
         .wasm_backtrace_details(WasmBacktraceDetails::Disable)
         // Only foreign unwinders read it.

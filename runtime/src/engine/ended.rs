@@ -6,6 +6,7 @@ use wasmtime_wasi::I32Exit;
 
 use super::host::HostError;
 use super::limiter::Refused;
+use super::stop::Interrupted;
 use crate::failure::FailureKind;
 use crate::ipc::frame::Ended;
 use crate::text::printable;
@@ -26,23 +27,37 @@ pub enum Stopped {
     Gone,
 }
 
-/// The stop flag of a worker that is a thread was set.
-#[derive(Debug, Error)]
-#[error("the worker was told to stop")]
-pub(super) struct Interrupted;
-
 /// What is known besides the error itself.
 pub(super) struct Circumstances {
     /// The guest's own last words.
     pub(super) panic: Option<String>,
     /// The last growth that was refused while the item ran.
     pub(super) refused: Option<Refused>,
+    /// The instance's fuel, and what is used of it, where that is counted.
+    pub(super) fuel: Option<Fuel>,
+}
+
+/// The fuel of an instance, in wasm fuel units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Fuel {
+    pub(super) limit: u64,
+    pub(super) used: u64,
 }
 
 /// Classifies an error of the engine.
 pub(super) fn stopped(error: &wasmtime::Error, known: Circumstances) -> Stopped {
-    if error.is::<Interrupted>() {
-        return Stopped::Gone;
+    let fuel = known.fuel.map(|fuel| fuel.used);
+    match error.downcast_ref::<Interrupted>() {
+        Some(Interrupted::Gone) => return Stopped::Gone,
+        Some(Interrupted::Late) => {
+            return Stopped::Ended(Ended {
+                kind: FailureKind::Timeout,
+                message: Interrupted::Late.to_string(),
+                backtrace: backtrace(error),
+                fuel,
+            });
+        }
+        None => {}
     }
     let host = error.downcast_ref::<HostError>();
     let exit = error.downcast_ref::<I32Exit>();
@@ -56,6 +71,11 @@ pub(super) fn stopped(error: &wasmtime::Error, known: Circumstances) -> Stopped 
         ),
         (None, Some(I32Exit(code)), ..) => {
             (FailureKind::Trap, format!("the guest called exit({code})"))
+        }
+        (None, None, Some(Trap::OutOfFuel), _) => {
+            let limit = known.fuel.map_or(0, |fuel| fuel.limit);
+            let message = format!("the item used up its limit of {limit} wasm fuel units");
+            (FailureKind::Trap, message)
         }
         (None, None, Some(trap), Some(refused)) if follows_refusal(*trap) => {
             (FailureKind::Memory, refused.to_string())
@@ -71,6 +91,7 @@ pub(super) fn stopped(error: &wasmtime::Error, known: Circumstances) -> Stopped 
         kind,
         message: printable(&message, MAX_MESSAGE_BYTES),
         backtrace: backtrace(error),
+        fuel,
     })
 }
 

@@ -59,8 +59,9 @@ pub enum HostError {
 pub trait Host: Clone + Send + Sync + 'static {
     /// The item at `index` of the chunk is about to start.
     fn begin(&self, index: u32) -> Result<Advice, HostError>;
-    /// Finished results, framed as the WIT says.
-    fn report(&self, frames: &[u8]) -> Result<(), HostError>;
+    /// Finished results, framed as the WIT says; in deterministic mode all of them at the end of the call, with what
+    /// the instance used of its fuel.
+    fn report(&self, frames: &[u8], fuel: Option<u64>) -> Result<(), HostError>;
     /// One of any number of results of the running item.
     fn emit(&self, value: &[u8]) -> Result<Result<(), EmitError>, HostError>;
     /// A message for people.
@@ -116,9 +117,17 @@ pub(super) fn link<H: Host>(linker: &mut Linker<State<H>>) -> wasmtime::Result<(
         state.limiter.forget();
         Ok((state.host.begin(index)?,))
     })?;
-    results.func_wrap("report", |store: Ctx<'_, H>, (frames,): (WasmList<u8>,)| {
-        Ok(store.data().host.report(frames.as_le_slice(&store))?)
-    })?;
+    results.func_wrap(
+        "report",
+        |mut store: Ctx<'_, H>, (frames,): (WasmList<u8>,)| {
+            let bytes = frames.as_le_slice(&store);
+            if store.data().held.is_none() {
+                return Ok(store.data().host.report(bytes, None)?);
+            }
+            let bytes = bytes.to_vec();
+            Ok(store.data_mut().hold(&bytes)?)
+        },
+    )?;
     results.func_wrap("emit", |store: Ctx<'_, H>, (value,): (WasmList<u8>,)| {
         Ok((store.data().host.emit(value.as_le_slice(&store))?,))
     })?;

@@ -3,22 +3,24 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use thiserror::Error;
 use wasmtime::component::{self, ComponentType, Func, Lift, Lower};
 use wasmtime::{Store, UpdateDeadline};
 
-use super::ended::{Circumstances, Interrupted, Stopped, stopped};
-use super::host::Host;
+use super::ended::{Circumstances, Fuel, Stopped, stopped};
+use super::fixed::Fixed;
+use super::host::{Host, HostError};
 use super::limiter::Limiter;
 use super::program::Program;
+use super::stop::{Interrupted, Stop};
 use super::value::{CallError, Invoker};
 use super::wasi::{self, GrantedWasi, Wasi};
 use crate::encoding::Encoding;
 use crate::failure::FailureKind;
 use crate::ipc::frame::Ended;
 use crate::ipc::wire::TaskInfo;
+use crate::limits::PIECE_BYTES;
 use crate::text::printable;
 
 /// Tasks that a component may list.
@@ -36,6 +38,36 @@ pub struct State<H> {
     pub(super) wasi: Option<Wasi>,
     /// What WASI has for it.
     pub(super) granted: Arc<GrantedWasi>,
+    /// Results that were reported in the middle of a call, in deterministic mode.
+    pub(super) held: Option<Held>,
+    pub(super) seed: u64,
+    /// Made when a guest first uses it, in deterministic mode.
+    pub(super) fixed: Option<Fixed>,
+}
+
+/// Reported results that wait for the end of their call: only then is it known what fuel the item used.
+#[derive(Debug)]
+pub(super) struct Held {
+    frames: Vec<u8>,
+    limit: u64,
+}
+
+impl<H> State<H> {
+    /// Keeps reported results until the call is over. Nothing is kept but in deterministic mode.
+    pub(super) fn hold(&mut self, frames: &[u8]) -> Result<(), HostError> {
+        let Some(held) = &mut self.held else {
+            return Ok(());
+        };
+        let bytes = (held.frames.len() as u64).saturating_add(frames.len() as u64);
+        if bytes > held.limit.saturating_add(PIECE_BYTES) {
+            return Err(HostError::OutputLimit(format!(
+                "the item's result passes its limit of {} bytes",
+                held.limit
+            )));
+        }
+        held.frames.extend_from_slice(frames);
+        Ok(())
+    }
 }
 
 impl<H> std::fmt::Debug for State<H> {
@@ -144,11 +176,15 @@ impl<H: Host> std::fmt::Debug for Instance<H> {
 impl<H: Host> Instance<H> {
     /// Makes an instance: runs the component's start functions, and nothing else of it.
     ///
-    /// `stop` ends guest code in a program with epochs, at the next [`Program::interrupt`] after it is set.
+    /// `stop` ends guest code in a program with epochs, at the next [`Program::interrupt`] after it is set. Without one,
+    /// every interrupt ends it, as late.
+    ///
+    /// In deterministic mode an instance has its whole fuel from the start: an item that is to have all of it, and the
+    /// clocks and randomness of no other, needs an instance of its own.
     pub fn new(
         program: &Arc<Program<H>>,
         host: H,
-        stop: Option<Arc<AtomicBool>>,
+        stop: Option<Arc<Stop>>,
     ) -> Result<Self, Stopped> {
         let limits = &program.limits;
         let state = State {
@@ -156,6 +192,12 @@ impl<H: Host> Instance<H> {
             panic: None,
             wasi: None,
             granted: program.granted.clone(),
+            held: program.mode.deterministic.then(|| Held {
+                frames: Vec::new(),
+                limit: limits.result_bytes,
+            }),
+            seed: program.seed,
+            fixed: None,
             host,
         };
         let mut store = Store::new(&program.engine, state);
@@ -163,21 +205,27 @@ impl<H: Host> Instance<H> {
         store.set_hostcall_fuel(usize::try_from(limits.copied_bytes()).unwrap_or(usize::MAX));
         if program.mode.epochs {
             store.set_epoch_deadline(1);
-            let stop = stop.unwrap_or_default();
             let flag = stop.clone();
-            store.epoch_deadline_callback(move |_| match flag.load(Ordering::Acquire) {
-                true => Err(Interrupted.into()),
-                false => Ok(UpdateDeadline::Continue(1)),
+            let told = move || match &flag {
+                Some(flag) => flag.told(),
+                None => Some(Interrupted::Late),
+            };
+            store.epoch_deadline_callback(move |_| match told() {
+                Some(interrupted) => Err(interrupted.into()),
+                None => Ok(UpdateDeadline::Continue(1)),
             });
             // Set before the deadline was: no epoch to come would tell.
-            if stop.load(Ordering::Acquire) {
+            if stop.is_some_and(|stop| stop.told() == Some(Interrupted::Gone)) {
                 return Err(Stopped::Gone);
             }
+        }
+        if let Some(fuel) = program.fuel() {
+            store.set_fuel(fuel).map_err(|error| broken(&error))?;
         }
         let made = entered(program, || program.pre.instantiate(&mut store));
         let instance = match made {
             Ok(instance) => instance,
-            Err(error) => return Err(explain(store.data_mut(), &error)),
+            Err(error) => return Err(explain(&mut store, program, &error)),
         };
         let run = program
             .map
@@ -192,20 +240,35 @@ impl<H: Host> Instance<H> {
         })
     }
 
+    /// What the instance has used of its fuel since it was made, its start included and [`Instance::list_tasks`] not.
+    /// `None` but in deterministic mode.
+    pub fn fuel(&self) -> Option<u64> {
+        used(&self.store, &self.program).map(|fuel| fuel.used)
+    }
+
     /// The tasks that the guest lists, with texts fit to print. Empty for a component without tasks.
     pub fn list_tasks(&mut self) -> Result<Vec<TaskInfo>, Stopped> {
         let Some(map) = &self.program.map else {
             return Ok(Vec::new());
         };
+        let counts = self.program.mode.deterministic;
         let tasks = entered(&self.program, || {
             let list = self
                 .instance
                 .get_typed_func::<(), (Vec<Task>,)>(&mut self.store, map.list_tasks)?;
-            list.call(&mut self.store, ())
+            if !counts {
+                return list.call(&mut self.store, ());
+            }
+            // The pool's own wish, which no item pays for.
+            let left = self.store.get_fuel()?;
+            self.store.set_fuel(u64::MAX)?;
+            let tasks = list.call(&mut self.store, ())?;
+            self.store.set_fuel(left)?;
+            Ok(tasks)
         });
         match tasks {
             Ok((tasks,)) => checked(tasks).map_err(|message| Stopped::Ended(trap(message))),
-            Err(error) => Err(explain(self.store.data_mut(), &error)),
+            Err(error) => Err(self.explain(&error)),
         }
     }
 
@@ -227,14 +290,30 @@ impl<H: Host> Instance<H> {
             run.call(&mut self.store, (task, input.into(), output.into(), chunk))
         });
         match returned {
-            Ok((Ok(frames),)) if frames.is_empty() => Ok(()),
-            Ok((Ok(frames),)) => {
-                let reported = self.store.data().host.report(&frames);
-                reported.map_err(|error| explain(self.store.data_mut(), &error.into()))
-            }
+            Ok((Ok(frames),)) => self.report(frames),
             Ok((Err(error),)) => Err(Stopped::Ended(trap(error.to_string()))),
-            Err(error) => Err(explain(self.store.data_mut(), &error)),
+            Err(error) => Err(self.explain(&error)),
         }
+    }
+
+    /// Hands the host what a call returned, behind what was held back of it.
+    fn report(&mut self, mut frames: Vec<u8>) -> Result<(), Stopped> {
+        if let Some(held) = &mut self.store.data_mut().held
+            && !held.frames.is_empty()
+        {
+            let mut all = std::mem::take(&mut held.frames);
+            all.append(&mut frames);
+            frames = all;
+        }
+        if frames.is_empty() {
+            return Ok(());
+        }
+        let reported = self.store.data().host.report(&frames, self.fuel());
+        reported.map_err(|error| self.explain(&error.into()))
+    }
+
+    fn explain(&mut self, error: &wasmtime::Error) -> Stopped {
+        explain(&mut self.store, &self.program, error)
     }
 
     /// Calls an exported function, by its full name in the manifest, and appends its result to `out`.
@@ -266,13 +345,13 @@ impl<H: Host> Instance<H> {
                 true => wasi::enter().map(Some),
                 false => Ok(None),
             }
-            .map_err(|error| NoResult::Stopped(explain(self.store.data_mut(), &error)))?;
+            .map_err(|error| NoResult::Stopped(explain(&mut self.store, &self.program, &error)))?;
             invoker.call(&mut self.store, input, item, output, out)
         };
         called.map_err(|error| match error {
             CallError::InvalidInput(message) => NoResult::InvalidInput(message),
             CallError::Failed(message) => NoResult::Failed(message),
-            CallError::Trap(error) => explain(self.store.data_mut(), &error).into(),
+            CallError::Trap(error) => self.explain(&error).into(),
         })
     }
 
@@ -315,12 +394,32 @@ fn entered<H: Host, T>(
     guest()
 }
 
-fn explain<H>(state: &mut State<H>, error: &wasmtime::Error) -> Stopped {
+fn explain<H: Host>(
+    store: &mut Store<State<H>>,
+    program: &Program<H>,
+    error: &wasmtime::Error,
+) -> Stopped {
+    let fuel = used(store, program);
+    let state = store.data_mut();
     let known = Circumstances {
         panic: state.panic.take(),
         refused: state.limiter.refused.take(),
+        fuel,
     };
     stopped(error, known)
+}
+
+/// The fuel of an instance, where it is counted.
+fn used<H: Host>(store: &Store<State<H>>, program: &Program<H>) -> Option<Fuel> {
+    let limit = program.fuel()?;
+    let left = store.get_fuel().ok()?;
+    let used = limit.saturating_sub(left);
+    Some(Fuel { limit, used })
+}
+
+/// What the engine refuses though the program's mode is its own.
+fn broken(error: &wasmtime::Error) -> Stopped {
+    Stopped::Ended(trap(error.to_string()))
 }
 
 fn trap(message: String) -> Ended {
@@ -328,6 +427,7 @@ fn trap(message: String) -> Ended {
         kind: FailureKind::Trap,
         message,
         backtrace: Vec::new(),
+        fuel: None,
     }
 }
 

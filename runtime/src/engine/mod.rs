@@ -5,11 +5,13 @@ pub mod config;
 pub mod describe;
 pub mod ended;
 mod files;
+mod fixed;
 pub mod host;
 pub mod instance;
 mod limiter;
 pub mod program;
 pub mod source;
+pub mod stop;
 pub mod value;
 mod wasi;
 

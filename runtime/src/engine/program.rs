@@ -9,6 +9,7 @@ use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker};
 
 use super::config::{EngineError, LoadError, load, runtime_config_for};
 use super::describe::is_minor;
+use super::fixed;
 use super::host::{self, Host};
 use super::instance::State;
 use super::wasi::{self, GrantedWasi};
@@ -54,6 +55,8 @@ pub struct Program<H: Host> {
     pub(super) map: Option<MapExport>,
     pub(super) has_wasi: bool,
     pub(super) granted: Arc<GrantedWasi>,
+    /// What randomness is made of, in deterministic mode.
+    pub(super) seed: u64,
     /// Behind all that points into it, so that it goes last.
     _code: Mapping,
 }
@@ -108,6 +111,9 @@ impl<H: Host> Program<H> {
         host::link(&mut linker).map_err(ProgramError::link)?;
         if has_wasi {
             wasi::link(&mut linker).map_err(ProgramError::link)?;
+            if mode.deterministic {
+                fixed::link(&mut linker).map_err(ProgramError::link)?;
+            }
         }
         Ok(Program {
             map: map_export(&engine, &component),
@@ -119,8 +125,30 @@ impl<H: Host> Program<H> {
             mode,
             has_wasi,
             granted: Arc::new(GrantedWasi::new(granted)),
+            seed: 0,
             _code: code,
         })
+    }
+
+    /// The same with another seed than 0 for what is random in deterministic mode.
+    pub fn seeded(self, seed: u64) -> Self {
+        Program { seed, ..self }
+    }
+
+    /// Whether its code counts fuel, and clocks and randomness are fixed.
+    pub fn is_deterministic(&self) -> bool {
+        self.mode.deterministic
+    }
+
+    /// Whether its code looks at epochs.
+    pub fn has_epochs(&self) -> bool {
+        self.mode.epochs
+    }
+
+    /// The fuel of an instance, in a mode that counts it.
+    pub(super) fn fuel(&self) -> Option<u64> {
+        let limit = self.limits.fuel.unwrap_or(u64::MAX);
+        self.mode.deterministic.then_some(limit)
     }
 
     /// Whether the component is written with the guest SDK: it lists its own tasks.
@@ -128,7 +156,8 @@ impl<H: Host> Program<H> {
         self.map.is_some()
     }
 
-    /// Makes running guest code look at its stop flag. Only code compiled with epochs does.
+    /// Makes running guest code look at its [`Stop`](super::stop::Stop), or, where it has none, stop as late. Only code
+    /// compiled with epochs does. May be called in a signal handler: it adds to an atomic number and does nothing else.
     pub fn interrupt(&self) {
         self.engine.increment_epoch();
     }

@@ -38,7 +38,7 @@ thread_local! {
         .map(|runtime| &*Box::leak(Box::new(runtime)));
 }
 
-fn runtime() -> wasmtime::Result<&'static Runtime> {
+pub(super) fn runtime() -> wasmtime::Result<&'static Runtime> {
     RUNTIME
         .with(|runtime| *runtime)
         .ok_or_else(|| wasmtime::Error::msg("no runtime for WASI could be made"))

@@ -21,8 +21,10 @@ pub struct Malformed(pub &'static str);
 pub const CHUNK_HEAD: usize = 16;
 /// Bytes of one item's header in a chunk's frame.
 pub const ITEM_HEAD: usize = 12;
-/// Bytes of a result's frame before its payload.
+/// Bytes of a result's frame before its payload, or before the fuel in front of that.
 pub const RESULT_HEAD: usize = 8;
+/// Bytes of the fuel, where it is told.
+const FUEL_BYTES: usize = 8;
 /// The largest payload that travels inside a frame; a larger one goes as a descriptor.
 pub const MAX_INLINE: usize = MAX_FRAME - CHUNK_HEAD - 4 * ITEM_HEAD;
 /// The most items in one chunk, so that their headers fit into a frame whose payload is a descriptor.
@@ -33,6 +35,15 @@ const CHUNK: u8 = 2;
 const RESULT: u8 = 1;
 const LOG: u8 = 2;
 const ENDED: u8 = 3;
+
+/// A result's flag: its payload is the next descriptor on the socket.
+const BY_DESCRIPTOR: u8 = 1;
+/// A result's flag: the fuel of the item stands before the payload.
+const WITH_FUEL: u8 = 2;
+const _: () = assert!(
+    RESULT_HEAD + FUEL_BYTES + MAX_INLINE <= MAX_FRAME,
+    "an inline payload must fit behind its head"
+);
 
 /// What a worker is asked to call.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -236,12 +247,15 @@ pub enum Level {
 /// Why a worker ends. The worker's own word: the host checks it against what it knows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ended {
-    /// `Trap`, `Memory` or `OutputLimit`; the host takes nothing else from a worker.
+    /// `Trap`, `Memory` or `OutputLimit`; `Timeout` from a worker that was interrupted, of which the host takes the
+    /// backtrace alone. The host takes nothing else from a worker.
     pub kind: FailureKind,
     /// What happened, for people.
     pub message: String,
     /// The guest's frames, innermost first.
     pub backtrace: Vec<String>,
+    /// What the item had used of its fuel, in deterministic mode.
+    pub fuel: Option<u64>,
 }
 
 /// A frame from worker to host.
@@ -253,6 +267,8 @@ pub enum ToHost<'a> {
         item: Seq,
         /// What it is.
         status: Status,
+        /// What the item used of its fuel; never told of an emitted value.
+        fuel: Option<u64>,
         /// The payload; `None` if it is the next descriptor on the socket.
         payload: Option<&'a [u8]>,
     },
@@ -262,9 +278,28 @@ pub enum ToHost<'a> {
     Ended(Seq, Ended),
 }
 
+/// What stands before a result's payload.
+#[derive(Clone, Copy, Debug)]
+pub struct ResultHead {
+    bytes: [u8; RESULT_HEAD + FUEL_BYTES],
+    len: usize,
+}
+
+impl std::ops::Deref for ResultHead {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+}
+
 /// Writes the head of a result.
-pub fn encode_result(item: Seq, status: Status, by_descriptor: bool) -> [u8; RESULT_HEAD] {
-    let mut out = [0; RESULT_HEAD];
+pub fn encode_result(
+    item: Seq,
+    status: Status,
+    by_descriptor: bool,
+    fuel: Option<u64>,
+) -> ResultHead {
+    let mut out = [0; RESULT_HEAD + FUEL_BYTES];
     out[0] = RESULT;
     out[1] = match status {
         Status::Done => 0,
@@ -272,9 +307,17 @@ pub fn encode_result(item: Seq, status: Status, by_descriptor: bool) -> [u8; RES
         Status::InvalidInput => 2,
         Status::Emitted => 3,
     };
-    out[2] = u8::from(by_descriptor);
-    out[4..].copy_from_slice(&item.0.to_le_bytes());
-    out
+    out[4..RESULT_HEAD].copy_from_slice(&item.0.to_le_bytes());
+    let mut len = RESULT_HEAD;
+    if by_descriptor {
+        out[2] |= BY_DESCRIPTOR;
+    }
+    if let Some(fuel) = fuel {
+        out[2] |= WITH_FUEL;
+        out[RESULT_HEAD..].copy_from_slice(&fuel.to_le_bytes());
+        len += FUEL_BYTES;
+    }
+    ResultHead { bytes: out, len }
 }
 
 /// Writes the head of a log message.
@@ -312,19 +355,30 @@ pub fn decode_to_host(frame: &[u8]) -> Result<ToHost<'_>, Malformed> {
                 3 => Status::Emitted,
                 _ => return Err(Malformed("status")),
             };
-            match frame[2] {
-                0 => Ok(ToHost::Result {
-                    item,
-                    status,
-                    payload: Some(payload),
-                }),
-                1 if payload.is_empty() => Ok(ToHost::Result {
-                    item,
-                    status,
-                    payload: None,
-                }),
-                _ => Err(Malformed("payload")),
+            if frame[2] & !(BY_DESCRIPTOR | WITH_FUEL) != 0 {
+                return Err(Malformed("flags"));
             }
+            let (fuel, payload) = match frame[2] & WITH_FUEL {
+                0 => (None, payload),
+                _ => {
+                    let (fuel, payload) = payload.split_first_chunk().ok_or(Malformed("length"))?;
+                    (Some(u64::from_le_bytes(*fuel)), payload)
+                }
+            };
+            if fuel.is_some() && status == Status::Emitted {
+                return Err(Malformed("fuel"));
+            }
+            let payload = match frame[2] & BY_DESCRIPTOR {
+                0 => Some(payload),
+                _ if payload.is_empty() => None,
+                _ => return Err(Malformed("payload")),
+            };
+            Ok(ToHost::Result {
+                item,
+                status,
+                fuel,
+                payload,
+            })
         }
         LOG => {
             let level = match frame[1] {
@@ -421,16 +475,46 @@ mod tests {
     }
 
     #[test]
+    fn results_come_back_with_their_fuel() {
+        for fuel in [None, Some(0), Some(u64::MAX)] {
+            for by_descriptor in [false, true] {
+                let payload: &[u8] = if by_descriptor { b"" } else { b"12345678" };
+                let mut frame = encode_result(Seq(5), Status::Failed, by_descriptor, fuel).to_vec();
+                frame.extend_from_slice(payload);
+                assert_eq!(
+                    decode_to_host(&frame),
+                    Ok(ToHost::Result {
+                        item: Seq(5),
+                        status: Status::Failed,
+                        fuel,
+                        payload: (!by_descriptor).then_some(payload),
+                    })
+                );
+            }
+        }
+        let emitted = encode_result(Seq(5), Status::Emitted, false, Some(1));
+        assert_eq!(decode_to_host(&emitted), Err(Malformed("fuel")));
+        let mut cut = encode_result(Seq(5), Status::Done, false, Some(1)).to_vec();
+        cut.pop();
+        assert_eq!(decode_to_host(&cut), Err(Malformed("length")));
+        let mut flags = encode_result(Seq(5), Status::Done, false, None).to_vec();
+        flags[2] = 4;
+        assert_eq!(decode_to_host(&flags), Err(Malformed("flags")));
+    }
+
+    #[test]
     fn last_words_come_back_and_are_bounded() {
         let ended = Ended {
             kind: FailureKind::Trap,
             message: "é".repeat(1 << 20),
             backtrace: vec!["f".repeat(9999); 999],
+            fuel: Some(7),
         };
         let frame = encode_ended(Seq(9), &ended).unwrap();
         assert!(frame.len() <= MAX_FRAME);
         match decode_to_host(&frame).unwrap() {
             ToHost::Ended(Seq(9), e) => {
+                assert_eq!(e.fuel, Some(7));
                 assert!(ended.message.starts_with(e.message.trim_end_matches('…')))
             }
             other => panic!("{other:?}"),

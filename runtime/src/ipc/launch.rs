@@ -54,6 +54,10 @@ pub trait Launch: Send {
 pub trait Kill: Send {
     /// Ends it. Does nothing if it has ended.
     fn kill(&self);
+
+    /// Has the guest's code stop where it is, so that the worker says where that was and ends. Only code compiled with
+    /// epochs does; nobody may rely on it, and the worker must not be used again.
+    fn interrupt(&self) {}
 }
 
 /// News of a worker.

@@ -131,6 +131,16 @@ impl HostLink {
         Ok(self.out.write(to_worker(&self.memory), parts)?)
     }
 
+    /// The place behind the last frame written, for [`HostLink::has_taken`].
+    pub fn mark(&self) -> u32 {
+        self.out.mark()
+    }
+
+    /// Whether the worker has taken all frames before `mark`. Its own word: a hint.
+    pub fn has_taken(&self, mark: u32) -> bool {
+        self.out.has_passed(to_worker(&self.memory), mark)
+    }
+
     /// Sends a sealed file of `bytes` ahead of the frame that means it. False if the socket has no room now.
     pub fn send_payload(&mut self, fd: BorrowedFd<'_>, bytes: u64) -> Result<bool, LinkError> {
         let message = wire::encode(&ToWorkerMessage::Payload(bytes))?;
@@ -186,6 +196,11 @@ impl HostLink {
     pub fn is_ready(&self) -> bool {
         // Indices that cannot be are something to read, too: reading says so.
         self.input.is_ready(to_host(&self.memory)).unwrap_or(true)
+    }
+
+    /// Whether the worker has said something that is not read yet: it may wait for room, or for an answer.
+    pub fn is_kept_waiting(&self) -> bool {
+        self.is_ready() || self.socket.has_message()
     }
 
     /// Gives the room of the frames read back.

@@ -79,6 +79,17 @@ impl Producer {
         self.tail = self.tail.wrapping_add(bytes.len() as u32);
     }
 
+    /// The place behind the last frame written, for [`Producer::has_passed`].
+    pub fn mark(&self) -> u32 {
+        self.tail
+    }
+
+    /// Whether the consumer has taken all frames before `mark`. The other side's word: a hint.
+    pub fn has_passed(&self, at: Place<'_>, mark: u32) -> bool {
+        let ahead = at.words.head.0.load(Ordering::Relaxed).wrapping_sub(mark);
+        ahead < 1 << 31
+    }
+
     /// Whether frames are written and not published.
     pub fn is_behind(&self) -> bool {
         self.published != self.tail

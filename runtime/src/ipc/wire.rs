@@ -123,6 +123,8 @@ pub struct Load {
     pub code_bytes: u64,
     /// Environment variables that guests are granted.
     pub env: Vec<(String, String)>,
+    /// What randomness is made of, in deterministic mode.
+    pub seed: u64,
     /// A system call that workers are denied although their list has it.
     pub without: Option<String>,
 }

@@ -31,7 +31,9 @@ type OnWarning = Box<dyn Fn(&str) + Send + Sync>;
 pub struct PoolBuilder {
     workers: Option<u32>,
     limits: Limits,
-    isolation: Isolation,
+    isolation: Option<Isolation>,
+    backtrace_on_timeout: bool,
+    deterministic: Option<u64>,
     max_items_per_worker: Option<u32>,
     no_cache: bool,
     grants: Grants,
@@ -58,9 +60,37 @@ impl PoolBuilder {
         self
     }
 
-    /// How far items are kept apart. Default [`Isolation::Shared`].
+    /// How far items are kept apart. Default [`Isolation::Shared`]; in deterministic mode [`Isolation::Instance`].
     pub fn isolation(mut self, isolation: Isolation) -> Self {
-        self.isolation = isolation;
+        self.isolation = Some(isolation);
+        self
+    }
+
+    /// Whether the failure of an item that is late tells where the guest was. Default false: for that the code looks at
+    /// every turn of a loop and every call whether it is to stop, which costs up to about half a nanosecond each time.
+    /// That is nothing in most loops, and two thirds of the time of one that only adds.
+    ///
+    /// A guest that does not come to look within 100 ms after its deadline, since it is in a host call, in an
+    /// operation on much memory or stopped, is killed all the same; its failure has no backtrace.
+    pub fn backtrace_on_timeout(mut self, on: bool) -> Self {
+        self.backtrace_on_timeout = on;
+        self
+    }
+
+    /// Makes results the same in every run, and for any number of workers and size of chunks: byte by byte, and in what
+    /// they use of their fuel. Default: off, which costs nothing.
+    ///
+    /// Every item has a fresh instance, unless a fresh process or, for each item, a fresh instance in a thread is asked
+    /// for; fuel is counted; every NaN that is computed has the same bits. WASI's clocks start with the instance, the
+    /// wall clock at 2000-01-01 00:00:00 UTC, the monotonic clock at 0; each reading moves both by 1 µs; a guest that
+    /// waits for a time is there at once. WASI's randomness is made of `seed` and of the item's index in its job. Of
+    /// its surroundings a guest hears that it is in worker 0, at its first attempt, with its whole time left, not
+    /// cancelled.
+    ///
+    /// Not the same in every run: whether an item meets its time limit, what a machine without memory does, and what is in
+    /// granted directories, the times of files with it.
+    pub fn deterministic(mut self, seed: u64) -> Self {
+        self.deterministic = Some(seed);
         self
     }
 
@@ -149,22 +179,25 @@ impl PoolBuilder {
     /// Compiles it, unless it is in the cache, and starts the workers; does not wait until they are ready.
     ///
     /// # Errors
-    /// If the module cannot be used, or processes cannot be started.
+    /// If options contradict one another, the module cannot be used, or processes cannot be started.
     pub fn open_bytes(self, module: &[u8]) -> Result<Pool, Error> {
+        let isolation = self.chosen_isolation()?;
         let workers = match self.workers {
             Some(n) => n as usize,
             None => std::thread::available_parallelism().map_or(1, usize::from),
         };
-        let slots = match self.isolation {
+        let slots = match isolation {
             // A spare for each, so that the next item does not wait for a process.
             Isolation::Process => workers * 2,
             Isolation::Thread | Isolation::Shared | Isolation::Instance => workers,
         };
-        let max_items_per_worker = match self.isolation {
+        let max_items_per_worker = match isolation {
             Isolation::Process => Some(1),
             _ => self.max_items_per_worker.map(u64::from),
         };
-        let mode = CodeMode::with_epochs(self.isolation == Isolation::Thread);
+        let mode =
+            CodeMode::with_epochs(isolation == Isolation::Thread || self.backtrace_on_timeout)
+                .deterministic(self.deterministic.is_some());
         let (code, from_cache) = self.compile(module, &mode)?;
         code.manifest.fits(&self.limits)?;
         if let Some((name, reason)) = code.manifest.missing_imports().next() {
@@ -179,6 +212,8 @@ impl PoolBuilder {
             slots,
             max_items_per_worker,
             has_tasks: code.manifest.tasks.is_some(),
+            backtrace_on_timeout: self.backtrace_on_timeout,
+            deterministic: mode.deterministic,
         };
         self.grants.check().map_err(|reason| Error::Grant {
             what: "what is asked for".into(),
@@ -197,7 +232,8 @@ impl PoolBuilder {
         }
         let plan = Planned {
             mode,
-            isolation: self.isolation,
+            isolation,
+            seed: self.deterministic.unwrap_or(0),
             granted,
             strict: self.strict,
             without: self.without,
@@ -216,6 +252,23 @@ impl PoolBuilder {
             }
         }
         Ok(pool)
+    }
+
+    /// How far items are kept apart, where the options say that without a contradiction.
+    fn chosen_isolation(&self) -> Result<Isolation, Error> {
+        match (self.deterministic, self.isolation) {
+            (Some(_), Some(Isolation::Shared)) => Err(Error::Options {
+                message: "in deterministic mode items cannot share an instance: what one leaves behind would depend on \
+                          which worker had it",
+                hint: "leave the isolation out, or choose instance, process or thread",
+            }),
+            (None, _) if self.limits.fuel.is_some() => Err(Error::Options {
+                message: "a limit of fuel needs deterministic mode: fuel is not counted otherwise",
+                hint: "ask for deterministic mode, or bound the time",
+            }),
+            (Some(_), isolation) => Ok(isolation.unwrap_or(Isolation::Instance)),
+            (None, isolation) => Ok(isolation.unwrap_or_default()),
+        }
     }
 
     fn compile(&self, module: &[u8], mode: &CodeMode) -> Result<(Code, bool), Error> {
@@ -305,6 +358,7 @@ pub fn inspect(module: &[u8], limits: &Limits) -> Result<Manifest, Error> {
 struct Planned {
     mode: CodeMode,
     isolation: Isolation,
+    seed: u64,
     granted: Granted,
     strict: bool,
     without: Option<String>,
@@ -362,16 +416,21 @@ fn launch(
         Isolation::Thread => crate::threads::launcher(
             &code.file,
             code.bytes,
-            &code.manifest.needs,
-            &shape.limits,
-            shape.slots,
-            plan.granted,
+            crate::threads::Setup {
+                mode: plan.mode,
+                seed: plan.seed,
+                needs: &code.manifest.needs,
+                limits: &shape.limits,
+                slots: shape.slots as u32,
+                granted: plan.granted,
+            },
         )?,
         Isolation::Shared | Isolation::Instance | Isolation::Process => {
             let plan = processes::Plan {
                 mode: plan.mode,
                 limits: &shape.limits,
                 isolation: plan.isolation,
+                seed: plan.seed,
                 granted: plan.granted,
                 strict: plan.strict,
                 slots: shape.slots,

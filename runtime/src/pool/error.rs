@@ -22,6 +22,14 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// The pool's options contradict one another.
+    #[error("{message}")]
+    Options {
+        /// Which, and why.
+        message: &'static str,
+        /// What to do.
+        hint: &'static str,
+    },
     /// The module is none that the pool can use.
     #[error(transparent)]
     Module(#[from] Refusal),
@@ -127,6 +135,7 @@ impl Error {
     /// What to do about it, where something is known.
     pub fn hint(&self) -> Option<String> {
         match self {
+            Error::Options { hint, .. } => Some((*hint).into()),
             Error::Module(refusal) => refusal.hint.clone(),
             Error::Function(e) => e.hint(),
             Error::Task {

@@ -34,6 +34,7 @@ struct Item {
     starts: u32,
     losses: u32,
     nanos: u64,
+    fuel: Option<u64>,
 }
 
 /// What a worker's word about an item comes to.
@@ -77,6 +78,8 @@ pub(super) struct Job {
     pub failed: BTreeMap<&'static str, (FailureKind, u64)>,
     pub succeeded: u64,
     pub run_again: u64,
+    /// Fuel that its items used, in the attempts that counted.
+    pub fuel: u64,
 }
 
 impl Job {
@@ -97,6 +100,7 @@ impl Job {
             failed: BTreeMap::new(),
             succeeded: 0,
             run_again: 0,
+            fuel: 0,
         }
     }
 
@@ -141,6 +145,7 @@ impl Job {
             starts: 0,
             losses: 0,
             nanos: 0,
+            fuel: None,
         });
         self.base + self.items.len() as u64 - 1
     }
@@ -223,6 +228,15 @@ impl Job {
         }
     }
 
+    /// What an item that is about to be done used of its fuel, where that is counted.
+    pub fn used(&mut self, index: u64, fuel: Option<u64>) {
+        let Some(item) = self.item(index) else { return };
+        if !matches!(item.progress, Progress::Done(_) | Progress::HandedOut) {
+            item.fuel = fuel;
+            self.fuel = self.fuel.saturating_add(fuel.unwrap_or(0));
+        }
+    }
+
     /// An item failed, by its own run.
     pub fn fail_run(
         &mut self,
@@ -272,21 +286,44 @@ impl Job {
 
     /// An item's worker was lost while it ran. True if it is run again; else it has failed.
     pub fn lose(&mut self, index: u64, message: &str) -> bool {
+        if self.may_lose(index) {
+            return true;
+        }
+        self.fail_run(
+            index,
+            FailureKind::WorkerLost,
+            message.to_owned(),
+            Vec::new(),
+        );
+        false
+    }
+
+    /// The same of an item that its worker never took: no attempt is counted.
+    pub fn lose_unstarted(&mut self, index: u64, message: &str) -> bool {
+        if self.may_lose(index) {
+            return true;
+        }
+        if let Some(item) = self.item(index) {
+            let failure = Failure {
+                kind: FailureKind::WorkerLost,
+                message: message.to_owned(),
+                backtrace: Vec::new(),
+                attempts: item.starts,
+            };
+            self.fail(index, failure);
+        }
+        false
+    }
+
+    /// Counts a lost worker. True if the item may be run again.
+    fn may_lose(&mut self, index: u64) -> bool {
         let retries = self.options.retries;
         let Some(item) = self.item(index) else {
+            // Nobody waits for it: nothing is to be said of it either.
             return false;
         };
         item.losses += 1;
-        if item.losses > retries {
-            self.fail_run(
-                index,
-                FailureKind::WorkerLost,
-                message.to_owned(),
-                Vec::new(),
-            );
-            return false;
-        }
-        true
+        item.losses <= retries
     }
 
     /// Items are to be sent again, before all others: those that were started count it as an attempt.
@@ -383,6 +420,7 @@ impl Job {
             result,
             attempts: item.starts,
             nanos: item.nanos,
+            fuel: item.fuel,
         };
         let held: usize = held(&outcome.emitted) + outcome.result.as_ref().map_or(0, |b| b.len());
         self.held_bytes = self.held_bytes.saturating_sub(held);

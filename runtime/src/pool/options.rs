@@ -96,6 +96,9 @@ pub struct Outcome {
     pub attempts: u32,
     /// Time from the item's start to its result, as the host saw it, in nanoseconds; of an item in a chunk, its share.
     pub nanos: u64,
+    /// What the item used of its fuel, in wasm fuel units, the start of its instance included; only told in deterministic
+    /// mode, and not of an item that was killed. The worker's own word, bounded by `Limits::fuel`.
+    pub fuel: Option<u64>,
 }
 
 /// One message from a guest.
@@ -128,6 +131,8 @@ pub struct Stats {
     pub bytes_in: u64,
     /// Bytes of results received.
     pub bytes_out: u64,
+    /// Fuel that items used, in wasm fuel units, in the attempts that gave their outcome; 0 but in deterministic mode.
+    pub fuel: u64,
     /// Whether the compiled component came from the cache.
     pub from_cache: bool,
     /// Time from opening to the first worker's readiness, in nanoseconds.

@@ -282,6 +282,8 @@ pub(super) struct Plan<'a> {
     pub limits: &'a Limits,
     pub isolation: Isolation,
     pub granted: Granted,
+    /// What randomness is made of, in deterministic mode.
+    pub seed: u64,
     pub strict: bool,
     /// Workers at a time.
     pub slots: usize,
@@ -325,6 +327,7 @@ impl ForkServer {
             isolation: plan.isolation,
             code_bytes: code.bytes,
             env: plan.granted.env,
+            seed: plan.seed,
             without: plan.without,
         };
         send(&ToForkServer::Load(load), code.file.as_fd()).map_err(failed())?;

@@ -2,6 +2,7 @@
 //! is to blame when it ends. No input, no output, no clock: every input carries the time, in nanoseconds.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use crate::ids::{Generation, JobId, Seq};
 use crate::ipc::page::Claimed;
@@ -18,8 +19,10 @@ pub struct Assigned {
 /// Why a worker is being ended, or has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// Its item passed its deadline.
-    Timeout,
+    /// Its item passed its deadline; the guest's frames, if it was asked for them and said them in time.
+    Timeout(Vec<String>),
+    /// It did not take what it was given, in so long.
+    NotTaken(Duration),
     /// The guest's run ended it, as the worker says.
     Ended(crate::ipc::frame::Ended),
     /// Its item was cancelled.
@@ -43,6 +46,8 @@ pub enum State {
     Starting { since: u64 },
     /// It takes items.
     Serving { since: u64 },
+    /// Its item passed its deadline, and it was told to say where it is and to end.
+    Interrupted { since: u64, culprit: Option<Seq> },
     /// It was killed, or ended; what is left of it is still to be heard.
     Ending {
         since: u64,
@@ -80,6 +85,8 @@ pub struct Slot {
     next: Seq,
     /// When the running item started, as far as is known.
     clock: u64,
+    /// Since when there was something for it to take, and nothing else to do.
+    free: u64,
     assigned_in_all: u64,
 }
 
@@ -94,6 +101,7 @@ impl Slot {
             unfinished: 0,
             next: Seq(0),
             clock: 0,
+            free: 0,
             assigned_in_all: 0,
         }
     }
@@ -111,6 +119,11 @@ impl Slot {
     /// Whether it takes items.
     pub fn is_serving(&self) -> bool {
         matches!(self.state, State::Serving { .. })
+    }
+
+    /// Whether it was told to say where it is.
+    pub fn is_interrupted(&self) -> bool {
+        matches!(self.state, State::Interrupted { .. })
     }
 
     /// Items given and not finished.
@@ -146,7 +159,7 @@ impl Slot {
     /// Gives it an item; returns its number. Call only while it serves.
     pub fn assign(&mut self, item: Assigned, now: u64) -> Seq {
         if self.unfinished == 0 {
-            self.clock = now;
+            (self.clock, self.free) = (now, now);
         }
         let seq = self.end();
         self.given.push_back(Some(item));
@@ -176,7 +189,7 @@ impl Slot {
             self.first = self.first.plus(1);
         }
         if seq.plus(1) == self.next {
-            self.clock = now;
+            (self.clock, self.free) = (now, now);
         }
         Some(item)
     }
@@ -191,9 +204,35 @@ impl Slot {
         }
     }
 
-    /// When the running item started, as far as is known. `None` while nothing runs.
+    /// When the running item started, as far as is known; before it starts, when it could have. `None` while it has
+    /// none.
     pub fn running_since(&self) -> Option<u64> {
         (self.is_serving() && self.unfinished > 0).then_some(self.clock)
+    }
+
+    /// Whether an item is known to run.
+    pub fn is_running(&self) -> bool {
+        self.running().is_some()
+    }
+
+    /// Since when it has had something to do, and has gone no further. `None` while it has nothing.
+    pub fn busy_since(&self) -> Option<u64> {
+        let since = self.running_since()?;
+        Some(if self.is_running() { since } else { self.free })
+    }
+
+    /// What it is to do next still lies untouched: the time of no item has begun.
+    pub fn untouched(&mut self, now: u64) {
+        if !self.is_running() {
+            self.clock = self.clock.max(now);
+        }
+    }
+
+    /// The host kept it waiting from `from` until `now`: that time is not the running item's. Both are the host's own
+    /// readings of the clock; a worker can neither make the time longer nor be given more than it was kept.
+    pub fn excuse(&mut self, from: u64, now: u64) {
+        let kept = now.saturating_sub(from.max(self.clock));
+        self.clock = self.clock.saturating_add(kept);
     }
 
     /// How many items it has not started, as last seen.
@@ -241,20 +280,39 @@ impl Slot {
         taken
     }
 
-    /// It is to be killed. The item that runs now is the one that `cause` is about, unless another is named.
-    pub fn end_worker(&mut self, cause: Cause, culprit: Option<Seq>, now: u64) {
-        if matches!(self.state, State::Starting { .. } | State::Serving { .. }) {
-            let culprit = match cause {
-                Cause::Retired | Cause::NotReady(_) => None,
-                _ => culprit.or_else(|| self.blamed()),
-            };
-            self.state = State::Ending {
+    /// Its item is late, and it is told to say where it is before it is killed. That item is the one to blame,
+    /// whatever runs when it says so.
+    pub fn interrupt(&mut self, now: u64) {
+        if self.is_serving() {
+            let culprit = self.blamed();
+            self.state = State::Interrupted {
                 since: now,
-                cause,
                 culprit,
-                closed: false,
             };
         }
+    }
+
+    /// It is to be killed. The item that runs now is the one that `cause` is about, unless another is named.
+    ///
+    /// Of one that was interrupted the verdict is a timeout already, unless the item is not wanted any more: of what it
+    /// says, only the backtrace is taken.
+    pub fn end_worker(&mut self, cause: Cause, culprit: Option<Seq>, now: u64) {
+        let (cause, culprit) = match (&self.state, cause) {
+            (State::Empty { .. } | State::Ending { .. }, _) => return,
+            (_, cause @ (Cause::Retired | Cause::NotReady(_))) => (cause, None),
+            (State::Starting { .. } | State::Serving { .. }, cause)
+            | (_, cause @ Cause::Cancelled) => (cause, culprit.or_else(|| self.blamed())),
+            (State::Interrupted { culprit, .. }, Cause::Ended(ended)) => {
+                (Cause::Timeout(ended.backtrace), *culprit)
+            }
+            (State::Interrupted { culprit, .. }, _) => (Cause::Timeout(Vec::new()), *culprit),
+        };
+        self.state = State::Ending {
+            since: now,
+            cause,
+            culprit,
+            closed: false,
+        };
     }
 
     /// The item that runs; where none is known to run, the first without a result, so that a worker that dies between
@@ -374,7 +432,7 @@ mod tests {
     fn an_item_that_finished_after_all_is_not_blamed() {
         let mut slot = serving(3);
         slot.progress(claimed(1, 3), 11, 20);
-        slot.end_worker(Cause::Timeout, None, 30);
+        slot.end_worker(Cause::Timeout(Vec::new()), None, 30);
         slot.finish(Seq(0), 31);
         slot.closed(32);
         let left = slot.clear(claimed(2, 3), 40).unwrap();
@@ -417,6 +475,108 @@ mod tests {
     }
 
     #[test]
+    fn time_that_the_host_took_is_credited_once_and_no_more_than_that() {
+        let mut slot = serving(3);
+        slot.progress(claimed(1, 3), 100, 150);
+        slot.excuse(200, 260);
+        assert_eq!(slot.running_since(), Some(160));
+        slot.excuse(120, 300);
+        assert_eq!(
+            slot.running_since(),
+            Some(300),
+            "not more than since its start"
+        );
+        slot.excuse(400, 350);
+        assert_eq!(slot.running_since(), Some(300), "nor less than nothing");
+        slot.progress(claimed(2, 3), 1, 310);
+        assert_eq!(slot.running_since(), Some(300));
+    }
+
+    #[test]
+    fn of_an_interrupted_worker_only_the_backtrace_is_believed() {
+        let said = |kind| {
+            Cause::Ended(crate::ipc::frame::Ended {
+                kind,
+                message: "it says".into(),
+                backtrace: vec!["spin".into()],
+                fuel: None,
+            })
+        };
+        use crate::failure::FailureKind::{Memory, Timeout};
+        for (cause, expected) in [
+            (said(Timeout), Cause::Timeout(vec!["spin".into()])),
+            (said(Memory), Cause::Timeout(vec!["spin".into()])),
+            (Cause::Lost, Cause::Timeout(Vec::new())),
+            (Cause::Violation("x".into()), Cause::Timeout(Vec::new())),
+            (Cause::Timeout(Vec::new()), Cause::Timeout(Vec::new())),
+        ] {
+            let mut slot = serving(3);
+            slot.progress(claimed(1, 3), 11, 20);
+            slot.interrupt(30);
+            assert!(slot.is_interrupted() && !slot.is_serving());
+            slot.progress(claimed(2, 3), 31, 32);
+            slot.end_worker(cause, Some(Seq(1)), 40);
+            slot.closed(41);
+            let left = slot.clear(claimed(2, 3), 50).unwrap();
+            assert_eq!((left.cause, left.culprit), (expected, Some(item(0))));
+            assert_eq!(
+                (left.started, left.unstarted),
+                (vec![item(1)], vec![item(2)])
+            );
+        }
+        let mut slot = serving(2);
+        slot.progress(claimed(1, 2), 11, 20);
+        slot.interrupt(30);
+        slot.end_worker(Cause::Cancelled, None, 40);
+        slot.closed(41);
+        assert_eq!(
+            slot.clear(claimed(1, 2), 50).unwrap().cause,
+            Cause::Cancelled
+        );
+    }
+
+    #[test]
+    fn the_time_of_an_item_that_lies_untouched_has_not_begun() {
+        let mut slot = serving(2);
+        slot.untouched(500);
+        assert_eq!(
+            (slot.running_since(), slot.busy_since()),
+            (Some(500), Some(10))
+        );
+        slot.progress(claimed(1, 2), 600, 700);
+        slot.untouched(800);
+        assert_eq!(
+            (slot.running_since(), slot.busy_since()),
+            (Some(600), Some(600))
+        );
+        slot.finish(Seq(0), 900);
+        slot.untouched(950);
+        assert_eq!(
+            (slot.running_since(), slot.busy_since()),
+            (Some(950), Some(900))
+        );
+    }
+
+    #[test]
+    fn an_interrupted_worker_that_ends_without_a_word_was_late_and_not_lost() {
+        let mut slot = serving(2);
+        slot.progress(claimed(1, 2), 11, 20);
+        slot.interrupt(30);
+        slot.closed(31);
+        assert_eq!(
+            slot.clear(claimed(1, 2), 40).unwrap().cause,
+            Cause::Timeout(Vec::new())
+        );
+        let mut slot = serving(2);
+        slot.progress(claimed(1, 2), 11, 20);
+        slot.interrupt(30);
+        slot.finish(Seq(0), 31);
+        slot.closed(32);
+        let left = slot.clear(claimed(1, 2), 40).unwrap();
+        assert_eq!(left.culprit, None, "its result came after all");
+    }
+
+    #[test]
     fn what_is_taken_back_is_given_elsewhere_once() {
         let mut slot = serving(4);
         assert_eq!(slot.take_back(claimed(1, 4)), [item(1), item(2), item(3)]);
@@ -435,7 +595,7 @@ mod tests {
     proptest! {
         /// Whatever a worker says: every item given comes out exactly once, finished, taken back or left over.
         #[test]
-        fn no_item_is_lost_or_doubled(ops in prop::collection::vec((0u8..6, any::<u32>(), any::<u64>()), 0..200)) {
+        fn no_item_is_lost_or_doubled(ops in prop::collection::vec((0u8..8, any::<u32>(), any::<u64>()), 0..200)) {
             let mut slot = serving(0);
             let (mut given, mut out) = (0u64, Vec::new());
             for (op, seq, time) in ops {
@@ -446,6 +606,9 @@ mod tests {
                     3 => slot.progress(Claimed { next: near, limit: Seq(seq) }, time, time / 2),
                     4 if slot.is_serving() => out.extend(slot.take_back(Claimed { next: near, limit: Seq(0) })),
                     5 => slot.progress(Claimed { next: Seq(seq), limit: Seq(seq) }, time, time),
+                    6 => slot.excuse(time / 3, time),
+                    7 if seq % 8 == 0 => slot.interrupt(time),
+                    7 => slot.untouched(time),
                     _ => {}
                 }
                 prop_assert!(slot.unstarted() <= slot.unfinished());

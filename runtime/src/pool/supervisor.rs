@@ -9,6 +9,10 @@ use super::options::LogRecord;
 use crate::sys::clock::now;
 use crate::sys::poll::{Poller, Waker};
 
+/// How long messages are delivered before something else is looked at, in nanoseconds, one call of the user's function
+/// excepted.
+const DELIVERY: u64 = 10_000_000;
+
 /// What is called with every message of guests.
 pub(super) type OnLog = Box<dyn Fn(&LogRecord<'_>) + Send + Sync>;
 
@@ -47,26 +51,38 @@ impl Shared {
         self.core.try_lock().ok()
     }
 
-    /// Gives the messages so far to the user, outside of the lock.
+    /// Gives the messages so far to the user, outside of the lock. Returns at once if another thread does.
     pub(super) fn deliver_logs(&self) {
+        // Looked at again behind the lock: whoever came in between and was sent away may have had more.
+        while self.deliver_some() && !self.core().logs.is_empty() {}
+    }
+
+    /// Gives messages to the user until there are none or [`DELIVERY`] has passed. False if another thread does.
+    fn deliver_some(&self) -> bool {
         let Ok(_delivering) = self.delivering.try_lock() else {
-            return;
+            return false;
         };
-        loop {
-            let logs: Vec<Logged> = std::mem::take(&mut self.core().logs);
-            if logs.is_empty() {
-                return;
-            }
-            if let Some(on_log) = &self.on_log {
-                for log in &logs {
-                    on_log(&LogRecord {
-                        index: log.index,
-                        level: log.level,
-                        message: &log.message,
-                    });
-                }
-            }
+        let start = now();
+        let logs: Vec<Logged> = std::mem::take(&mut self.core().logs);
+        let mut logs = logs.into_iter();
+        let Some(on_log) = &self.on_log else {
+            return true;
+        };
+        while now().saturating_sub(start) < DELIVERY
+            && let Some(log) = logs.next()
+        {
+            on_log(&LogRecord {
+                index: log.index,
+                level: log.level,
+                message: &log.message,
+            });
         }
+        if logs.len() > 0 {
+            let mut core = self.core();
+            let later = std::mem::take(&mut core.logs);
+            core.logs = logs.chain(later).collect();
+        }
+        true
     }
 
     pub(super) fn wake(&self) {
@@ -86,9 +102,17 @@ impl Shared {
                     return;
                 }
                 if !core.logs.is_empty() {
+                    core.leave();
                     drop(core);
-                    self.deliver_logs();
-                    continue;
+                    let delivered = self.deliver_some();
+                    core = self.core();
+                    // While the user's function took its time, rings filled up, and workers waited for room.
+                    core.come_back();
+                    if delivered {
+                        core.on_time();
+                        continue;
+                    }
+                    // Another thread delivers, and will see these too. Deadlines do not wait for it.
                 }
                 if !core.sleep() {
                     continue;

@@ -396,7 +396,7 @@ pub const LOADING: &[Call] = &[
         "rt_sigaction",
         libc::SYS_rt_sigaction,
         ANY,
-        "handlers of guest faults",
+        "handlers of guest faults, and of being asked where the guest is",
     ),
 ];
 

@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use rustix::io::Errno;
@@ -105,6 +106,43 @@ pub fn forget_child_signal() {
     }
 }
 
+type Handler = Box<dyn Fn() + Send + Sync>;
+
+/// What the interrupt signal does. Read in a signal handler, so it is never changed once it is there.
+static ON_INTERRUPT: OnceLock<Handler> = OnceLock::new();
+
+extern "C" fn interrupted(_: libc::c_int) {
+    if let Some(handler) = ON_INTERRUPT.get() {
+        handler();
+    }
+}
+
+/// Has the interrupt signal, which [`ProcessHandle::interrupt`] sends, call `handler` in this process and in those that
+/// it forks. System calls that wait go on waiting. Call it once.
+///
+/// # Safety
+/// `handler` is called in a signal handler, in the middle of whatever the process does: it must not allocate, lock or
+/// make system calls.
+pub unsafe fn on_interrupt(handler: impl Fn() + Send + Sync + 'static) -> io::Result<()> {
+    if ON_INTERRUPT.set(Box::new(handler)).is_err() {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    // SAFETY: a plain call on a local structure that is filled in; `interrupted` only reads what is never changed, and
+    // calls what the caller vouches for. On the alternative stack where there is one: the guest's may be nearly used up.
+    let set = unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        let function: extern "C" fn(libc::c_int) = interrupted;
+        action.sa_sigaction = function as libc::sighandler_t;
+        action.sa_flags = libc::SA_RESTART | libc::SA_ONSTACK;
+        libc::sigemptyset(&mut action.sa_mask);
+        libc::sigaction(libc::SIGUSR1, &action, std::ptr::null_mut())
+    };
+    match set {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
 /// A handle to a process that cannot come to mean another one.
 #[derive(Debug)]
 pub struct ProcessHandle {
@@ -129,6 +167,11 @@ impl ProcessHandle {
     /// Kills it. No error if it has ended already.
     pub fn kill(&self) {
         let _ = pidfd_send_signal(self.pidfd.as_fd(), Signal::KILL);
+    }
+
+    /// Sends it the interrupt signal: see [`on_interrupt`]. It ends a process that does not expect it.
+    pub fn interrupt(&self) {
+        let _ = pidfd_send_signal(self.pidfd.as_fd(), Signal::USR1);
     }
 }
 

@@ -85,6 +85,16 @@ impl Socket {
         self.send_with(message, fds, SendFlags::NOSIGNAL | SendFlags::DONTWAIT)
     }
 
+    /// Whether there is something to receive now.
+    pub fn has_message(&self) -> bool {
+        let mut fds = [PollFd::new(&self.0, PollFlags::IN)];
+        let now = Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        poll(&mut fds, Some(&now)).is_ok() && fds[0].revents().contains(PollFlags::IN)
+    }
+
     /// Whether somebody holds the other end now.
     pub fn is_held(&self) -> bool {
         let mut fds = [PollFd::new(&self.0, PollFlags::empty())];
@@ -220,7 +230,10 @@ mod tests {
         );
         a.send(b"too long", &[]).unwrap();
         assert!(b.recv(&mut buffer[..4]).is_err());
-        assert!(b.is_held());
+        assert!(b.is_held() && !b.has_message());
+        a.send(b"more", &[]).unwrap();
+        assert!(b.has_message());
+        b.recv(&mut buffer).unwrap();
         a.send(b"fd", &[r.as_fd()]).unwrap();
         let before = std::fs::read_dir("/proc/self/fd").unwrap().count();
         assert_eq!(

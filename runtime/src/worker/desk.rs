@@ -67,6 +67,8 @@ struct State {
     slot: SlotId,
     result_bytes: u64,
     log_bytes: u64,
+    /// Whether nothing that the guest is told may depend on the worker, on time or on what happened before.
+    fixed: bool,
     first: Seq,
     timeout: u64,
     guest_reports: bool,
@@ -91,12 +93,14 @@ struct State {
 }
 
 impl Desk {
-    pub(super) fn new(link: WorkerLink, slot: SlotId, limits: &Limits) -> Desk {
+    /// In deterministic mode (`fixed`) a guest hears the same of its surroundings wherever and whenever it runs.
+    pub(super) fn new(link: WorkerLink, slot: SlotId, limits: &Limits, fixed: bool) -> Desk {
         Desk(Arc::new(Mutex::new(State {
             link,
             slot,
             result_bytes: limits.result_bytes,
             log_bytes: limits.log_bytes,
+            fixed,
             first: Seq(0),
             timeout: 0,
             guest_reports: false,
@@ -159,13 +163,18 @@ impl Desk {
         self.state().stopped
     }
 
-    /// Writes the result of the running item.
-    pub(super) fn finish(&self, status: Status, payload: &[u8]) -> Result<(), Fault> {
+    /// Writes the result of the running item, with what it used of its fuel where that is counted.
+    pub(super) fn finish(
+        &self,
+        status: Status,
+        payload: &[u8],
+        fuel: Option<u64>,
+    ) -> Result<(), Fault> {
         let mut state = self.state();
         let Some(index) = state.begun.checked_sub(1) else {
             return Ok(());
         };
-        state.result(index, status, payload)?;
+        state.result(index, status, payload, fuel)?;
         state.publish_if_due(now())
     }
 
@@ -269,9 +278,15 @@ impl State {
         Ok(sum)
     }
 
-    fn result(&mut self, index: u32, status: Status, payload: &[u8]) -> Result<(), Fault> {
+    fn result(
+        &mut self,
+        index: u32,
+        status: Status,
+        payload: &[u8],
+        fuel: Option<u64>,
+    ) -> Result<(), Fault> {
         self.spend(index, payload.len())?;
-        self.send(index, status, payload)?;
+        self.send(index, status, payload, fuel)?;
         if let Some(spent) = self.spent.get_mut(index as usize) {
             *spent = REPORTED;
         }
@@ -281,10 +296,16 @@ impl State {
         Ok(())
     }
 
-    fn send(&mut self, index: u32, status: Status, payload: &[u8]) -> Result<(), Fault> {
+    fn send(
+        &mut self,
+        index: u32,
+        status: Status,
+        payload: &[u8],
+        fuel: Option<u64>,
+    ) -> Result<(), Fault> {
         let item = self.first.plus(index);
         if payload.len() <= MAX_INLINE {
-            return self.write(&[&encode_result(item, status, false), payload]);
+            return self.write(&[&encode_result(item, status, false, fuel), payload]);
         }
         if self.payloads == PAYLOADS {
             self.payloads = 0;
@@ -296,7 +317,7 @@ impl State {
         if !self.link.send_file(payload)? {
             return Err(Fault::Gone);
         }
-        self.write(&[&encode_result(item, status, true)])
+        self.write(&[&encode_result(item, status, true, fuel)])
     }
 
     fn write(&mut self, parts: &[&[u8]]) -> Result<(), Fault> {
@@ -330,7 +351,7 @@ impl State {
     }
 
     /// Takes the frames apart that a guest reports, exactly as the WIT says.
-    fn report(&mut self, mut frames: &[u8]) -> Result<(), Fault> {
+    fn report(&mut self, mut frames: &[u8], fuel: Option<u64>) -> Result<(), Fault> {
         while !frames.is_empty() {
             let (head, rest) = frames
                 .split_first_chunk::<9>()
@@ -359,7 +380,7 @@ impl State {
             if status != Status::Done && std::str::from_utf8(payload).is_err() {
                 return Err(broken(format!("the message of item {index} is not UTF-8")));
             }
-            self.result(index, status, payload)?;
+            self.result(index, status, payload, fuel)?;
             self.refused = None;
         }
         Ok(())
@@ -380,7 +401,8 @@ impl Host for Desk {
             if !state.start(now) {
                 return Ok(Advice::Stop);
             }
-            if now.saturating_sub(state.published) > PUBLISH_NANOS {
+            // The advice would be one that depends on time.
+            if !state.fixed && now.saturating_sub(state.published) > PUBLISH_NANOS {
                 state.publish(now)?;
                 return Ok(Advice::Report);
             }
@@ -388,11 +410,11 @@ impl Host for Desk {
         })
     }
 
-    fn report(&self, frames: &[u8]) -> Result<(), HostError> {
+    fn report(&self, frames: &[u8], fuel: Option<u64>) -> Result<(), HostError> {
         self.answer(|state| {
             state.is_told()?;
             // What was right before the first wrong frame stands.
-            let reported = state.report(frames);
+            let reported = state.report(frames, fuel);
             state.publish(now())?;
             reported
         })
@@ -406,7 +428,7 @@ impl Host for Desk {
             let Ok(spent) = state.spend(index, value.len() + PIECE_BYTES as usize) else {
                 return Ok(Err(EmitError::OutputLimit(state.result_bytes)));
             };
-            state.send(index, Status::Emitted, value)?;
+            state.send(index, Status::Emitted, value, None)?;
             if let Some(place) = state.spent.get_mut(index as usize) {
                 *place = spent;
             }
@@ -445,7 +467,11 @@ impl Host for Desk {
     }
 
     fn worker_index(&self) -> u32 {
-        self.state().slot.0
+        let state = self.state();
+        match state.fixed {
+            true => 0,
+            false => state.slot.0,
+        }
     }
 
     fn item_index(&self) -> Option<u64> {
@@ -453,19 +479,27 @@ impl Host for Desk {
     }
 
     fn attempt(&self) -> u32 {
-        self.state().head().map_or(0, |head| head.attempt)
+        let state = self.state();
+        match state.head() {
+            Some(_) if state.fixed => 1,
+            Some(head) => head.attempt,
+            None => 0,
+        }
     }
 
     fn time_left(&self) -> Option<u64> {
         let state = self.state();
         state.running()?;
+        if state.fixed {
+            return (state.timeout > 0).then_some(state.timeout);
+        }
         let deadline = state.started.saturating_add(state.timeout);
         (state.timeout > 0).then(|| deadline.saturating_sub(now()))
     }
 
     fn cancelled(&self) -> bool {
         let state = self.state();
-        let Some(index) = state.running() else {
+        let Some(index) = state.running().filter(|_| !state.fixed) else {
             return false;
         };
         let number = u64::from(state.first.plus(index).0) + (1 << 32);

@@ -26,7 +26,7 @@ use crate::sandbox::{self, Bounds, Confined};
 use crate::sys::memory::Mapping;
 use crate::sys::poll::Poller;
 use crate::sys::process::{
-    Forked, child_signal, exit_now, forget_child_signal, fork, reap, take_place,
+    Forked, child_signal, exit_now, forget_child_signal, fork, on_interrupt, reap, take_place,
 };
 use crate::sys::socket::Socket;
 use crate::text::printable;
@@ -59,10 +59,19 @@ pub(super) fn run(socket: Socket, confined: Confined) -> Result<(), Broken> {
         let code = code.map()?;
         // SAFETY: nothing of the code is called in this process; in workers, which are locked, it may do what it likes.
         let program = unsafe { Program::load(code, load.mode, &limits, 1, None, granted) };
-        Ok::<_, io::Error>(program.map_err(|e| printable(&e.to_string(), 4096)))
+        let program = match program {
+            Ok(program) => Arc::new(program.seeded(load.seed)),
+            Err(error) => return Ok(Err(printable(&error.to_string(), 4096))),
+        };
+        if program.has_epochs() {
+            let program = program.clone();
+            // SAFETY: `interrupt` is made for signal handlers. Workers inherit it, and the program lies where it lies here.
+            unsafe { on_interrupt(move || program.interrupt()) }?;
+        }
+        Ok::<_, io::Error>(Ok(program))
     })?;
     let program = match program? {
-        Ok(program) => Arc::new(program),
+        Ok(program) => program,
         Err(message) => {
             tell(&socket, &FromForkServer::LoadFailed(message));
             return Ok(());

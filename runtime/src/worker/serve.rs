@@ -5,12 +5,12 @@
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use super::desk::{Desk, Fault, Opened};
 use crate::engine::ended::Stopped;
 use crate::engine::instance::{Instance, NoResult};
 use crate::engine::program::Program;
+use crate::engine::stop::Stop as StopFlag;
 use crate::failure::FailureKind;
 use crate::ids::SlotId;
 use crate::ipc::frame::{
@@ -82,13 +82,19 @@ pub fn serve(
     slot: SlotId,
     isolation: Isolation,
     limits: &Limits,
-    stop: Option<Arc<AtomicBool>>,
+    stop: Option<Arc<StopFlag>>,
 ) -> End {
-    let desk = Desk::new(link, slot, limits);
+    let fixed = program.is_deterministic();
+    let desk = Desk::new(link, slot, limits, fixed);
     let mut worker = Worker {
         program,
         desk: desk.clone(),
-        fresh_each: isolation == Isolation::Instance,
+        fresh_each: match isolation {
+            Isolation::Instance => true,
+            Isolation::Thread | Isolation::Shared => fixed,
+            // The process has one item.
+            Isolation::Process => false,
+        },
         stop,
         ahead: None,
         functions: HashMap::new(),
@@ -123,6 +129,7 @@ fn over_limit(message: String) -> Ended {
         kind: FailureKind::OutputLimit,
         message,
         backtrace: Vec::new(),
+        fuel: None,
     }
 }
 
@@ -131,7 +138,7 @@ struct Worker<'a> {
     desk: Desk,
     /// Whether every item has an instance of its own.
     fresh_each: bool,
-    stop: Option<Arc<AtomicBool>>,
+    stop: Option<Arc<StopFlag>>,
     /// The instance for the next item, made ahead.
     ahead: Option<Instance<Desk>>,
     functions: HashMap<u16, Target>,
@@ -239,6 +246,10 @@ impl Worker<'_> {
         match self.instantiate() {
             Ok((instance, _)) => self.ahead = Some(instance),
             Err(Stopped::Gone) => return Err(Stop::Guest(Stopped::Gone)),
+            // The host has lost its patience with this very start.
+            Err(Stopped::Ended(ended)) if ended.kind == FailureKind::Timeout => {
+                return Err(Stop::Guest(Stopped::Ended(ended)));
+            }
             Err(Stopped::Ended(_)) => {}
         }
         Ok(())
@@ -262,6 +273,7 @@ impl Worker<'_> {
                 kind: FailureKind::Trap,
                 message: "the guest returned and left out this item's result".into(),
                 backtrace: Vec::new(),
+                fuel: instance.fuel(),
             })));
         }
         self.desk.publish()?;
@@ -313,16 +325,15 @@ impl Worker<'_> {
             let mut instance = self.take()?;
             let bytes = payload.get(item.clone()).unwrap_or_default();
             self.out.clear();
-            match instance.call(name, head.input, bytes, head.output, &mut self.out) {
-                Ok(()) => self.desk.finish(Status::Done, &self.out)?,
-                Err(NoResult::Failed(message)) => {
-                    self.desk.finish(Status::Failed, message.as_bytes())?;
-                }
-                Err(NoResult::InvalidInput(message)) => {
-                    self.desk.finish(Status::InvalidInput, message.as_bytes())?;
-                }
+            let called = instance.call(name, head.input, bytes, head.output, &mut self.out);
+            let (status, message) = match called {
+                Ok(()) => (Status::Done, None),
+                Err(NoResult::Failed(message)) => (Status::Failed, Some(message)),
+                Err(NoResult::InvalidInput(message)) => (Status::InvalidInput, Some(message)),
                 Err(NoResult::Stopped(stopped)) => return Err(Stop::Guest(stopped)),
-            }
+            };
+            let payload = message.as_deref().map_or(&*self.out, str::as_bytes);
+            self.desk.finish(status, payload, instance.fuel())?;
             if self.fresh_each {
                 self.desk.publish()?;
             }

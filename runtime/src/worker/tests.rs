@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::desk::Desk;
 use super::serve::{End, serve};
-use super::threads::ThreadLauncher;
+use super::threads::{Setup, ThreadLauncher};
 use crate::encoding::Encoding;
 use crate::engine::compile::compile;
 use crate::engine::program::Program;
@@ -220,11 +220,13 @@ impl Rig {
                 item,
                 status,
                 payload: Some(bytes),
+                ..
             } => Got::Result(item, status, bytes.to_vec()),
             ToHost::Result {
                 item,
                 status,
                 payload: None,
+                ..
             } => {
                 let bytes = self.link.take_file().unwrap().to_vec();
                 Got::Result(item, status, bytes)
@@ -417,11 +419,19 @@ fn a_component_that_traps_when_it_starts_says_so() {
 #[test]
 fn threads_serve_and_are_stopped() {
     let limits = Limits::default();
-    let compiled = compile(ZOO.as_bytes(), &CodeMode::with_epochs(true), &limits).unwrap();
+    let mode = CodeMode::with_epochs(true);
+    let compiled = compile(ZOO.as_bytes(), &mode, &limits).unwrap();
     let needs = compiled.manifest.needs;
+    let setup = Setup {
+        mode,
+        seed: 0,
+        needs: &needs,
+        limits: &limits,
+        slots: 1,
+        granted: Granted::default(),
+    };
     // SAFETY: the code is what `compile` returned.
-    let launcher =
-        unsafe { ThreadLauncher::new(&compiled.code, &needs, &limits, 1, Granted::default()) };
+    let launcher = unsafe { ThreadLauncher::new(&compiled.code, setup) };
     let mut launcher = launcher.unwrap();
     let start = |launcher: &mut ThreadLauncher| {
         let (link, end) = HostLink::new().unwrap();

@@ -5,13 +5,13 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::desk::Desk;
 use super::serve::{self, End};
 use crate::engine::program::{Program, ProgramError};
+use crate::engine::stop::Stop;
 use crate::grants::Granted;
 use crate::ids::{Generation, SlotId};
 use crate::ipc::launch::{Heard, Kill, Launch};
@@ -36,6 +36,22 @@ pub enum ThreadsError {
     System(#[from] io::Error),
 }
 
+/// What workers in threads are to be.
+pub struct Setup<'a> {
+    /// How the code was compiled: with epochs, since a thread can be stopped in no other way.
+    pub mode: CodeMode,
+    /// What randomness is made of, in deterministic mode.
+    pub seed: u64,
+    /// What the component needs.
+    pub needs: &'a Needs,
+    /// The limits of every item.
+    pub limits: &'a Limits,
+    /// Workers at a time. As many again may have been told to stop and have not yet.
+    pub slots: u32,
+    /// What guests are granted.
+    pub granted: Granted,
+}
+
 /// Starts workers as threads.
 #[derive(Debug)]
 pub struct ThreadLauncher {
@@ -45,25 +61,26 @@ pub struct ThreadLauncher {
 }
 
 impl ThreadLauncher {
-    /// A launcher for up to `slots` workers, and as many that were told to stop and have not yet.
+    /// A launcher as `setup` says.
     ///
     /// # Safety
-    /// `code` must be what `engine::compile` returned, in this process or from an authenticated cache, compiled with
-    /// `CodeMode::with_epochs(true)`: it runs in this process.
+    /// `code` must be what `engine::compile` returned, in this process or from an authenticated cache: it runs in this
+    /// process.
     ///
     /// # Errors
-    /// If the code cannot be used, or there is no memory or no threads.
-    pub unsafe fn new(
-        code: &[u8],
-        needs: &Needs,
-        limits: &Limits,
-        slots: u32,
-        granted: Granted,
-    ) -> Result<ThreadLauncher, ThreadsError> {
+    /// If the code cannot be used, was not compiled in the mode that `setup` says, or there is no memory or no threads.
+    pub unsafe fn new(code: &[u8], setup: Setup<'_>) -> Result<ThreadLauncher, ThreadsError> {
+        let Setup {
+            mode,
+            seed,
+            needs,
+            limits,
+            slots,
+            granted,
+        } = setup;
         let file = sealed_memfd("wasmpool-code", &[code])?;
         let mapping = Mapping::executable(&file, code.len())?;
         let all = slots.max(1).saturating_mul(2);
-        let mode = CodeMode::with_epochs(true);
         // SAFETY: the caller vouches for the code; the file is sealed.
         let program = unsafe { Program::load(mapping, mode, limits, all, Some(needs), granted) }?;
         let stack = limits.stack_bytes.saturating_add(HOST_STACK_BYTES);
@@ -74,7 +91,7 @@ impl ThreadLauncher {
             .build()
             .map_err(io::Error::other)?;
         Ok(ThreadLauncher {
-            program: Arc::new(program),
+            program: Arc::new(program.seeded(seed)),
             limits: limits.clone(),
             threads,
         })
@@ -89,7 +106,7 @@ impl Launch for ThreadLauncher {
         end: WorkerEnd,
     ) -> io::Result<Option<Box<dyn Kill>>> {
         let link = WorkerLink::new(end)?;
-        let stop = Arc::new(AtomicBool::new(false));
+        let stop = Arc::new(Stop::default());
         let kill = Stopper {
             program: self.program.clone(),
             stop: stop.clone(),
@@ -124,12 +141,17 @@ impl Launch for ThreadLauncher {
 
 struct Stopper {
     program: Arc<Program<Desk>>,
-    stop: Arc<AtomicBool>,
+    stop: Arc<Stop>,
 }
 
 impl Kill for Stopper {
     fn kill(&self) {
-        self.stop.store(true, Ordering::Release);
+        self.stop.gone();
+        self.program.interrupt();
+    }
+
+    fn interrupt(&self) {
+        self.stop.late();
         self.program.interrupt();
     }
 }

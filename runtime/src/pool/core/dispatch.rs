@@ -4,19 +4,24 @@ use std::collections::BTreeMap;
 use std::os::fd::AsFd;
 use std::sync::atomic::Ordering;
 
-use super::{Broken, Core, token};
+use super::{Broken, Chunk, Core, token};
 use crate::ids::{JobId, SlotId};
 use crate::ipc::frame::{self, ChunkHead, ITEM_HEAD, ItemHead, MAX_INLINE};
 use crate::ipc::link::{HostLink, LinkError};
 use crate::pool::job::Job;
 use crate::pool::payload::Stored;
-use crate::pool::slot::{Assigned, Cause, State};
+use crate::pool::slot::{Assigned, Cause, Slot, State};
 use crate::sys::clock::{nanos, now};
 
 /// An item that runs longer than this, in nanoseconds, loses what waits behind it to an idle worker.
 pub(super) const HOSTAGE: u64 = 2_000_000;
 /// How long a worker spins for its next chunk while a processor is free, in nanoseconds.
 const SPIN: u64 = 50_000;
+
+/// Whether items wait behind another one.
+pub(super) fn has_hostages(slot: &Slot) -> bool {
+    slot.unfinished() > 1 && slot.unstarted() > 0
+}
 
 impl Core {
     /// Starts workers and sends items, as far as it goes.
@@ -231,7 +236,12 @@ impl Core {
         if self.spinners == 0 {
             link.sleep();
         }
-        place.chunks.push_back((first.plus(count), count, time));
+        place.chunks.push_back(Chunk {
+            end: first.plus(count),
+            items: count,
+            sent: time,
+            mark: link.mark(),
+        });
         self.stats.chunks += 1;
         Ok(true)
     }
@@ -277,10 +287,10 @@ impl Core {
             if self.places[at].slot.unfinished() > 1 {
                 self.observe(at);
                 let slot = &self.places[at].slot;
-                if slot.unstarted() > 0
+                if has_hostages(slot)
                     && slot
-                        .running_since()
-                        .is_some_and(|since| since + HOSTAGE <= time)
+                        .busy_since()
+                        .is_some_and(|since| since.saturating_add(HOSTAGE) <= time)
                 {
                     self.take_back(at);
                 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::process::ExitStatus;
 use std::sync::atomic::Ordering;
 
-use super::{Broken, Core};
+use super::{Broken, Core, Late};
 use crate::failure::FailureKind;
 use crate::ids::{JobId, Seq};
 use crate::ipc::launch::NO_MEMORY;
@@ -19,8 +19,36 @@ const RESTART_FLOOR: u64 = 10_000_000;
 const SIGSYS: i32 = rustix::process::Signal::SYS.as_raw();
 /// How long the end of a worker may take to be told after its socket closed, in nanoseconds.
 pub(super) const EXIT_NEWS: u64 = 1_000_000_000;
+/// How long a worker whose item is late has to say where it is before it is killed, in nanoseconds.
+pub(super) const LAST_WORD: u64 = 100_000_000;
 
 impl Core {
+    /// Ends a worker that is late, unless what it published in the meantime shows that it is not.
+    pub(in crate::pool) fn end_if_late(&mut self, at: usize, time: u64) {
+        let late = |core: &Core| match core.places[at].due(&core.shape.limits) {
+            Some((due, what)) if time >= due => Some(what),
+            _ => None,
+        };
+        if late(self).is_none() {
+            return;
+        }
+        self.read_frames(at);
+        match late(self) {
+            None => {}
+            Some(Late::Taking) => {
+                let within = self.shape.limits.start_timeout;
+                self.end_worker(at, Cause::NotTaken(within), None);
+            }
+            Some(Late::Item) => match &self.places[at].kill {
+                Some(kill) if self.shape.backtrace_on_timeout => {
+                    kill.interrupt();
+                    self.places[at].slot.interrupt(now());
+                }
+                _ => self.end_worker(at, Cause::Timeout(Vec::new()), None),
+            },
+        }
+    }
+
     /// Kills a worker. What it leaves is settled when its end is heard.
     pub(in crate::pool) fn end_worker(&mut self, at: usize, cause: Cause, culprit: Option<Seq>) {
         let place = &mut self.places[at];
@@ -118,14 +146,23 @@ impl Core {
             && let Some(job) = self.jobs.get_mut(&item.job)
         {
             match left.cause {
-                Cause::Timeout => {
+                Cause::Timeout(backtrace) => {
                     let message = format!(
                         "the item ran longer than its time limit of {:?}",
                         self.shape.limits.timeout
                     );
-                    job.fail_run(item.index, FailureKind::Timeout, message, Vec::new());
+                    job.fail_run(item.index, FailureKind::Timeout, message, backtrace);
+                }
+                Cause::NotTaken(within) => {
+                    let message = format!(
+                        "the worker did not take the item within {within:?}: it was stopped, or got no processor"
+                    );
+                    if job.lose_unstarted(item.index, &message) {
+                        again.entry(item.job).or_default().1.push(item.index);
+                    }
                 }
                 Cause::Ended(ended) => {
+                    job.used(item.index, ended.fuel);
                     job.fail_run(item.index, ended.kind, ended.message, ended.backtrace)
                 }
                 Cause::Cancelled => job.cancel_item(item.index),

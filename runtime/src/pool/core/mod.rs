@@ -13,8 +13,8 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::process::ExitStatus;
 use std::sync::Arc;
 
-use self::dispatch::HOSTAGE;
-use self::ends::EXIT_NEWS;
+use self::dispatch::{HOSTAGE, has_hostages};
+use self::ends::{EXIT_NEWS, LAST_WORD};
 use super::error::Error;
 use super::job::Job;
 use super::options::{JobOptions, Stats};
@@ -49,6 +49,10 @@ pub(super) struct Shape {
     pub max_items_per_worker: Option<u64>,
     /// Whether the component is written with the guest SDK.
     pub has_tasks: bool,
+    /// Whether a worker whose item is late is asked where it is before it is killed.
+    pub backtrace_on_timeout: bool,
+    /// Whether workers tell what items use of their fuel.
+    pub deterministic: bool,
 }
 
 /// A message of a guest, to be given to the user outside of the core's lock.
@@ -64,16 +68,76 @@ struct Place {
     kill: Option<Box<dyn Kill>>,
     /// Functions that this worker knows.
     bound: Vec<bool>,
-    /// Chunks under way: number behind the last item, items, when sent.
-    chunks: VecDeque<(Seq, u32, u64)>,
+    /// Chunks under way.
+    chunks: VecDeque<Chunk>,
     /// When the last chunk was finished.
     chunk_done: u64,
+    /// When it was last read while the supervisor was away.
+    read_at: u64,
     exit: Option<ExitStatus>,
+}
+
+/// Items that were sent together.
+struct Chunk {
+    /// The number behind its last item.
+    end: Seq,
+    items: u32,
+    sent: u64,
+    /// The place behind it in the worker's ring.
+    mark: u32,
+}
+
+/// For what a worker is late.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Late {
+    /// To take what it was given. Not the guest's doing: nothing of what is under way has reached it.
+    Taking,
+    /// With its item.
+    Item,
+}
+
+impl Place {
+    /// Whether the worker has taken the first chunk that it has not finished.
+    fn has_taken(&self) -> bool {
+        match (&self.link, self.chunks.front()) {
+            (Some(link), Some(chunk)) => link.has_taken(chunk.mark),
+            _ => true,
+        }
+    }
+
+    /// When the worker is late if it does not go on, and for what. `None` while it has nothing to do.
+    fn due(&self, limits: &Limits) -> Option<(u64, Late)> {
+        Some(match self.slot.is_running() || self.has_taken() {
+            true => {
+                let since = self.slot.running_since()?;
+                (since.saturating_add(nanos(limits.timeout)), Late::Item)
+            }
+            false => {
+                let since = self.slot.busy_since()?;
+                (
+                    since.saturating_add(nanos(limits.start_timeout)),
+                    Late::Taking,
+                )
+            }
+        })
+    }
+
+    /// When the worker is to be looked at: an item may have started since it was last looked at.
+    fn look_at(&self, limits: &Limits) -> u64 {
+        let due = self.due(limits).map(|(due, _)| due);
+        let item = self.slot.running_since();
+        let item = item.map(|since| since.saturating_add(nanos(limits.timeout)));
+        due.into_iter().chain(item).min().unwrap_or(u64::MAX)
+    }
 }
 
 impl Kill for ProcessHandle {
     fn kill(&self) {
         ProcessHandle::kill(self);
+    }
+
+    fn interrupt(&self) {
+        ProcessHandle::interrupt(self);
     }
 }
 
@@ -126,6 +190,8 @@ pub(super) struct Core {
     pub failures: BTreeMap<&'static str, (FailureKind, u64)>,
     /// When the supervisor wakes by itself.
     pub wakes_at: u64,
+    /// Since when the supervisor is busy with the user's own function, if it is.
+    away: Option<u64>,
     /// Threads that look for frames by themselves.
     spinners: u32,
     /// How often spinning found nothing, since it last found something.
@@ -161,6 +227,7 @@ impl Core {
                 bound: Vec::new(),
                 chunks: Default::default(),
                 chunk_done: 0,
+                read_at: 0,
                 exit: None,
             })
             .collect();
@@ -183,6 +250,7 @@ impl Core {
             stats: Stats::default(),
             failures: BTreeMap::new(),
             wakes_at: 0,
+            away: None,
             spinners: 0,
             spun_in_vain: 0,
             no_spin: 0,
@@ -233,6 +301,7 @@ impl Core {
             }
             self.stats.done += job.succeeded;
             self.stats.run_again += job.run_again;
+            self.stats.fuel = self.stats.fuel.saturating_add(job.fuel);
         }
         self.notify();
     }
@@ -309,11 +378,11 @@ impl Core {
             State::Empty { not_before } if self.broken.is_none() => not_before,
             State::Empty { .. } => u64::MAX,
             State::Starting { since } => since.saturating_add(nanos(limits.start_timeout)),
-            State::Serving { .. } => match place.slot.running_since() {
-                Some(since) if idle && place.slot.unstarted() > 0 => since.saturating_add(HOSTAGE),
-                Some(since) => since.saturating_add(nanos(limits.timeout)),
-                None => u64::MAX,
+            State::Serving { .. } => match place.slot.busy_since() {
+                Some(since) if idle && has_hostages(&place.slot) => since.saturating_add(HOSTAGE),
+                _ => place.look_at(limits),
             },
+            State::Interrupted { since, .. } => since.saturating_add(LAST_WORD),
             State::Ending { since, closed, .. } if closed => since.saturating_add(EXIT_NEWS),
             State::Ending { .. } => u64::MAX,
         };
@@ -325,10 +394,8 @@ impl Core {
         let time = now();
         for at in 0..self.places.len() {
             self.observe(at);
-            let slot = &self.places[at].slot;
-            let (start_timeout, timeout) =
-                (self.shape.limits.start_timeout, self.shape.limits.timeout);
-            match slot.state() {
+            let start_timeout = self.shape.limits.start_timeout;
+            match self.places[at].slot.state() {
                 State::Starting { since } if time >= since.saturating_add(nanos(start_timeout)) => {
                     let message = format!("it was not ready within {start_timeout:?}");
                     self.end_worker(at, Cause::NotReady(message.clone()), None);
@@ -337,20 +404,41 @@ impl Core {
                         backtrace: Vec::new(),
                     });
                 }
-                State::Serving { .. } => {
-                    let late = |since: u64| time >= since.saturating_add(nanos(timeout));
-                    if slot.running_since().is_some_and(late) {
-                        self.read_frames(at);
-                        if self.places[at].slot.running_since().is_some_and(late) {
-                            self.end_worker(at, Cause::Timeout, None);
-                        }
-                    }
+                State::Serving { .. } => self.end_if_late(at, time),
+                State::Interrupted { since, .. } if time >= since.saturating_add(LAST_WORD) => {
+                    self.end_worker(at, Cause::Timeout(Vec::new()), None);
                 }
                 State::Ending { .. } => self.settle(at),
-                State::Starting { .. } | State::Empty { .. } => {}
+                State::Starting { .. } | State::Interrupted { .. } | State::Empty { .. } => {}
             }
         }
         self.fill();
+    }
+
+    /// The supervisor is away from now on: nobody is sure to read what workers say.
+    pub fn leave(&mut self) {
+        self.away = Some(now());
+    }
+
+    /// The supervisor is back. Who waited for it in the meantime is not billed for the time.
+    pub fn come_back(&mut self) {
+        for at in 0..self.places.len() {
+            self.observe(at);
+            self.excuse(at);
+        }
+        self.away = None;
+    }
+
+    /// A worker is about to be read. While the supervisor is away, what it has under way is not billed for the time
+    /// since it was read last, if it has said something: it may have waited for room, or for an answer.
+    fn excuse(&mut self, at: usize) {
+        let Some(away) = self.away else { return };
+        let place = &mut self.places[at];
+        let from = away.max(place.read_at);
+        place.read_at = now();
+        if place.link.as_ref().is_some_and(HostLink::is_kept_waiting) {
+            place.slot.excuse(from, place.read_at);
+        }
     }
 
     /// Asks all workers to ring when they have something. Returns false if one has something now.
@@ -423,6 +511,7 @@ impl Core {
         for job in self.jobs.values() {
             stats.done += job.succeeded;
             stats.run_again += job.run_again;
+            stats.fuel = stats.fuel.saturating_add(job.fuel);
             for (name, (kind, n)) in &job.failed {
                 failures.entry(name).or_insert((*kind, 0)).1 += n;
             }

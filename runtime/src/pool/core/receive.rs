@@ -3,7 +3,7 @@
 use std::process::ExitStatus;
 use std::sync::atomic::Ordering;
 
-use super::{Core, Logged, MESSAGE_BYTES};
+use super::{Chunk, Core, Logged, MESSAGE_BYTES};
 use crate::failure::FailureKind;
 use crate::ids::{Generation, JobId, Seq, SlotId};
 use crate::ipc::frame::{self, MAX_INLINE, Status, ToHost};
@@ -135,17 +135,23 @@ impl Core {
     /// What the shared words say of a worker's progress.
     pub(in crate::pool) fn observe(&mut self, at: usize) {
         let place = &mut self.places[at];
+        // Before the claim: a chunk that is taken afterwards may have an item started in between.
+        let (time, taken) = (now(), place.has_taken());
         if let Some(link) = &place.link {
             let page = link.page();
             let claimed = page.claim.read();
             place
                 .slot
                 .progress(claimed, page.started.0.load(Ordering::Relaxed), now());
+            if !taken {
+                place.slot.untouched(time);
+            }
         }
     }
 
     pub(in crate::pool) fn read_frames(&mut self, at: usize) {
         self.observe(at);
+        self.excuse(at);
         let mut frame = std::mem::take(&mut self.frame);
         let mut any = false;
         loop {
@@ -180,6 +186,7 @@ impl Core {
             ToHost::Result {
                 item,
                 status,
+                fuel,
                 payload,
             } => {
                 let value = match payload {
@@ -189,7 +196,10 @@ impl Core {
                         Bytes::Mapped(link.take_file().map_err(|e| e.to_string())?)
                     }
                 };
-                self.on_result(at, item, status, value)
+                if status != Status::Emitted {
+                    self.check_fuel(fuel)?;
+                }
+                self.on_result(at, item, status, value, fuel)
             }
             ToHost::Log(seq, level, bytes) => {
                 let Some(item) = self.places[at].slot.item(seq) else {
@@ -209,18 +219,36 @@ impl Core {
                 Ok(())
             }
             ToHost::Ended(seq, mut ended) => {
-                let known = matches!(
-                    ended.kind,
-                    FailureKind::Trap | FailureKind::Memory | FailureKind::OutputLimit
-                );
+                let known = match ended.kind {
+                    FailureKind::Trap | FailureKind::Memory | FailureKind::OutputLimit => true,
+                    // That is for the host to say; it says so before it asks where the guest is.
+                    FailureKind::Timeout => self.places[at].slot.is_interrupted(),
+                    FailureKind::Failed
+                    | FailureKind::InvalidInput
+                    | FailureKind::WorkerLost
+                    | FailureKind::Cancelled => false,
+                };
                 if !known || self.places[at].slot.item(seq).is_none() {
                     return Err("an end that cannot be".into());
+                }
+                if ended.fuel.is_some() {
+                    self.check_fuel(ended.fuel)?;
                 }
                 ended.message = printable(&ended.message, MESSAGE_BYTES);
                 ended.backtrace = checked_backtrace(ended.backtrace);
                 self.end_worker(at, Cause::Ended(ended), Some(seq));
                 Ok(())
             }
+        }
+    }
+
+    /// Whether a worker tells what it must of an item's fuel, and no more than there can be.
+    fn check_fuel(&self, fuel: Option<u64>) -> Result<(), String> {
+        let most = self.shape.limits.fuel.unwrap_or(u64::MAX);
+        match fuel {
+            Some(fuel) if self.shape.deterministic && fuel <= most => Ok(()),
+            None if !self.shape.deterministic => Ok(()),
+            _ => Err("fuel that cannot be".into()),
         }
     }
 
@@ -246,6 +274,7 @@ impl Core {
         seq: Seq,
         status: Status,
         value: Bytes,
+        fuel: Option<u64>,
     ) -> Result<(), String> {
         let slot = &mut self.places[at].slot;
         let Some(item) = slot.item(seq) else {
@@ -272,6 +301,7 @@ impl Core {
         let Some(job) = self.jobs.get_mut(&item.job) else {
             return Ok(());
         };
+        job.used(item.index, fuel);
         let text = |bytes: &Bytes| printable(&String::from_utf8_lossy(bytes), MESSAGE_BYTES);
         match status {
             Status::Done => job.succeed(item.index, value, took),
@@ -301,7 +331,10 @@ impl Core {
         job: JobId,
     ) -> u64 {
         let place = &mut self.places[at];
-        let Some(&(end, items, sent)) = place.chunks.front() else {
+        let Some(&Chunk {
+            end, items, sent, ..
+        }) = place.chunks.front()
+        else {
             return 0;
         };
         let took = time.saturating_sub(sent.max(place.chunk_done));
@@ -320,6 +353,7 @@ impl Core {
             kind: FailureKind::OutputLimit,
             message: format!("the item's {what} passed the limit of {limit} bytes"),
             backtrace: Vec::new(),
+            fuel: None,
         };
         self.end_worker(at, Cause::Ended(ended), Some(seq));
     }
