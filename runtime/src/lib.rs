@@ -52,8 +52,9 @@
 //!
 //! An item is counted once, but may be run more than once: after its worker was lost, or after it shared a chunk with an
 //! item that ended its worker. Items of one worker share an instance unless another
-//! [`Isolation`](mode::Isolation) is asked for. The operating-system sandbox around workers is not in this release: what
-//! keeps a guest in is wasmtime, in a process without an environment, foreign descriptors or new privileges.
+//! [`Isolation`](mode::Isolation) is asked for. Nothing is promised about side channels. Which layers of the wall around
+//! workers are in force depends on the machine: [`Pool::layers`](pool::Pool::layers) tells, and
+//! [`PoolBuilder::strict`](pool::PoolBuilder::strict) insists.
 //!
 //! # Where to look
 //!

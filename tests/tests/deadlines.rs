@@ -104,16 +104,20 @@ fn backtrace_names_the_loop(isolation: &str) {
 }
 
 fn backtrace_of_a_task() {
+    // One that is not given a processor in time is killed without an answer.
+    assert!((0..10).any(|_| answer_of_a_task()), "asked ten times in vain");
+}
+
+fn answer_of_a_task() -> bool {
     let args = ["--timeout", "400ms", "--backtrace-on-timeout"];
     let ran = records(&guest("zoo:spin-if"), &args, &["2", "3", "4"]).exits(1);
     let found = ran.json();
     assert_eq!(found[0]["ok"], 2, "{ran:?}");
     assert_eq!(found[2]["ok"], 4, "{ran:?}");
     let frames = frames(&found[1], "400ms");
-    assert!(
-        frames.iter().any(|f| f.contains("wasmpool:task/map")),
-        "{ran:?}"
-    );
+    let named = frames.iter().any(|f| f.contains("wasmpool:task/map"));
+    assert!(named || frames.is_empty(), "{ran:?}");
+    named
 }
 
 fn nothing_is_asked() {

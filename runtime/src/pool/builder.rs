@@ -70,7 +70,7 @@ impl PoolBuilder {
     /// every turn of a loop and every call whether it is to stop, which costs up to about half a nanosecond each time.
     /// That is nothing in most loops, and two thirds of the time of one that only adds.
     ///
-    /// A guest that does not come to look within 100 ms after its deadline, since it is in a host call, in an
+    /// A guest that does not come to look within half a second after its deadline, since it is in a host call, in an
     /// operation on much memory or stopped, is killed all the same; its failure has no backtrace.
     pub fn backtrace_on_timeout(mut self, on: bool) -> Self {
         self.backtrace_on_timeout = on;

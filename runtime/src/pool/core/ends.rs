@@ -20,7 +20,7 @@ const SIGSYS: i32 = rustix::process::Signal::SYS.as_raw();
 /// How long the end of a worker may take to be told after its socket closed, in nanoseconds.
 pub(super) const EXIT_NEWS: u64 = 1_000_000_000;
 /// How long a worker whose item is late has to say where it is before it is killed, in nanoseconds.
-pub(super) const LAST_WORD: u64 = 100_000_000;
+pub(super) const LAST_WORD: u64 = 500_000_000;
 
 impl Core {
     /// Ends a worker that is late, unless what it published in the meantime shows that it is not.
