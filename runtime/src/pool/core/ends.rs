@@ -11,7 +11,7 @@ use crate::ipc::launch::NO_MEMORY;
 use crate::pool::slot::{Cause, Leftover, State};
 use crate::sys::clock::now;
 
-/// Starts that may fail one after the other before the pool gives up.
+/// Starts in one place that may fail one after the other before the pool gives up.
 const FAILED_STARTS: u32 = 8;
 /// The pause before a start that follows a failed one, in nanoseconds; doubled each time, up to 64 times.
 const RESTART_FLOOR: u64 = 10_000_000;
@@ -112,14 +112,14 @@ impl Core {
             started || (place.slot.assigned_in_all() == 0 && !was_asked(place.slot.state()));
         let mut not_before = 0;
         if not_ready {
-            self.failed_starts += 1;
-            not_before = time + (RESTART_FLOOR << (self.failed_starts - 1).min(6));
+            place.failed_starts += 1;
+            not_before = time + (RESTART_FLOOR << (place.failed_starts - 1).min(6));
         }
         let Some(left) = self.places[at].slot.clear(claimed, not_before) else {
             return;
         };
         self.stats.workers_replaced += u64::from(!matches!(left.cause, Cause::Retired));
-        if not_ready && self.failed_starts >= FAILED_STARTS {
+        if not_ready && self.places[at].failed_starts >= FAILED_STARTS {
             let message = match &left.cause {
                 Cause::NotReady(message) | Cause::Violation(message) => message.clone(),
                 _ => format!("the worker process {} before it was ready", ending(status)),

@@ -75,6 +75,8 @@ struct Place {
     /// When it was last read while the supervisor was away.
     read_at: u64,
     exit: Option<ExitStatus>,
+    /// Starts here that failed, since one did not.
+    failed_starts: u32,
 }
 
 /// Items that were sent together.
@@ -184,7 +186,6 @@ pub(super) struct Core {
     pub broken: Option<Broken>,
     /// No new jobs.
     pub closed: bool,
-    failed_starts: u32,
     pub logs: Vec<Logged>,
     pub stats: Stats,
     pub failures: BTreeMap<&'static str, (FailureKind, u64)>,
@@ -229,6 +230,7 @@ impl Core {
                 chunk_done: 0,
                 read_at: 0,
                 exit: None,
+                failed_starts: 0,
             })
             .collect();
         Ok(Core {
@@ -245,7 +247,6 @@ impl Core {
             tasks: None,
             broken: None,
             closed: false,
-            failed_starts: 0,
             logs: Vec::new(),
             stats: Stats::default(),
             failures: BTreeMap::new(),

@@ -81,7 +81,7 @@ impl Core {
                 if !place.slot.ready(now()) {
                     return self.violation(at, "it said twice that it is ready".into());
                 }
-                self.failed_starts = 0;
+                place.failed_starts = 0;
                 if self.tasks.is_none() {
                     self.stats.start_nanos = now() - self.opened;
                     self.tasks = Some(checked_tasks(tasks));
