@@ -68,6 +68,7 @@ compile_error!(
     "wasmpool runs on Linux, on x86_64 and aarch64: its worker processes need Linux's own protections"
 );
 
+pub mod audit;
 pub mod cache;
 #[doc(hidden)]
 pub mod cli;

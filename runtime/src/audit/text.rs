@@ -1,0 +1,241 @@
+//! An audit's report as text: a line a layer and a line a check, for people. Plain ASCII marks, no colours, at most
+//! [`COLUMNS`] columns.
+//!
+//! What does not fit its column is cut, with `..` at its end; nothing is cut in [`json`](super::json). Of checks that did
+//! not hold, the proof or the reason is repeated in full on lines of its own.
+
+use std::fmt::Write;
+
+use super::report::{Check, LayerLine, LayerState, Outcome, Report, Verdict};
+use crate::text::printable;
+
+/// No line is longer.
+pub const COLUMNS: usize = 100;
+
+/// The longest text that is shown, in bytes.
+const LONGEST: usize = 2_000;
+
+/// Where the text of a line begins, behind its mark.
+const INDENT: usize = 7;
+
+/// The report, with a newline at its end.
+pub fn render(report: &Report) -> String {
+    let mut out = String::new();
+    head(&mut out, report);
+    layers(&mut out, &report.layers);
+    for (family, checks) in report.families() {
+        let held = checks.iter().filter(|c| c.outcome == Outcome::Held).count();
+        let _ = writeln!(out, "\n{}: {held} of {} held", line(family), checks.len());
+        table(&mut out, checks);
+    }
+    foot(&mut out, report);
+    out
+}
+
+fn head(out: &mut String, report: &Report) {
+    let machine = &report.machine;
+    let filtered = match machine.filtered {
+        true => ", inside another filter of system calls",
+        false => "",
+    };
+    let text = format!(
+        "wasmpool {}, Linux {} on {}, {} processors, user {}{filtered}",
+        machine.wasmpool, machine.kernel, machine.architecture, machine.processors, machine.user
+    );
+    wrap(out, &text, 0);
+}
+
+fn layers(out: &mut String, layers: &[LayerLine]) {
+    if layers.is_empty() {
+        return;
+    }
+    out.push_str("\nlayers\n");
+    let rows: Vec<[String; 3]> = layers
+        .iter()
+        .map(|layer| [line(&layer.name), line(&layer.around), line(&layer.detail)])
+        .collect();
+    let widths = widths(&rows);
+    for (layer, row) in layers.iter().zip(&rows) {
+        match &layer.state {
+            LayerState::InForce => cells(out, "ok", row, &widths),
+            LayerState::Unavailable(reason) => {
+                let mark = if layer.required { "NONE" } else { "none" };
+                cells(out, mark, row, &widths);
+                wrap(out, reason, INDENT);
+            }
+        }
+    }
+}
+
+fn table(out: &mut String, checks: &[Check]) {
+    let rows: Vec<[String; 4]> = checks
+        .iter()
+        .map(|check| {
+            let mut proof = line(&check.proof);
+            if let Some(overshoot) = &check.overshoot {
+                let _ = write!(proof, ", {} over", line(overshoot));
+            }
+            let (name, requested) = (line(&check.name), line(&check.requested));
+            [name, requested, line(&check.enforced_by), proof]
+        })
+        .collect();
+    let widths = widths(&rows);
+    for (check, row) in checks.iter().zip(&rows) {
+        match &check.outcome {
+            Outcome::Held => cells(out, "ok", row, &widths),
+            Outcome::Broken => {
+                cells(out, "BROKEN", row, &widths);
+                wrap(out, &row[3], INDENT);
+            }
+            Outcome::Unavailable(reason) => {
+                cells(out, "none", row, &widths);
+                wrap(out, reason, INDENT);
+            }
+            Outcome::Skipped(reason) => {
+                cells(out, "skip", row, &widths);
+                wrap(out, reason, INDENT);
+            }
+        }
+    }
+}
+
+fn foot(out: &mut String, report: &Report) {
+    let counts = report.counts();
+    let _ = writeln!(
+        out,
+        "\n{} checks: {} held, {} broken, {} unavailable, {} skipped",
+        counts.all(),
+        counts.held,
+        counts.broken,
+        counts.unavailable,
+        counts.skipped
+    );
+    let meaning = match report.verdict {
+        Verdict::Proved => "every protection that was asked for is in force and held",
+        Verdict::Broken => "something worked that must not: do not run code you do not trust here",
+        Verdict::Incomplete => "a protection that was asked for is not available, or not shown",
+    };
+    let _ = writeln!(out, "verdict: {} ({meaning})", report.verdict);
+}
+
+/// Fit for one line of a terminal.
+fn line(text: &str) -> String {
+    printable(text, LONGEST)
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// What each column needs, if a line has room for all; else the widest give way, until it has.
+fn widths<const N: usize>(rows: &[[String; N]]) -> [usize; N] {
+    let mut widths = [0; N];
+    for (at, width) in widths.iter_mut().enumerate() {
+        let needed = rows.iter().map(|row| row[at].chars().count()).max();
+        *width = needed.unwrap_or(0).min(COLUMNS);
+    }
+    let room = COLUMNS - INDENT - 2 * N.saturating_sub(1);
+    while widths.iter().sum::<usize>() > room {
+        match widths.iter_mut().max() {
+            Some(widest) => *widest -= 1,
+            None => break,
+        }
+    }
+    widths
+}
+
+fn cells<const N: usize>(out: &mut String, mark: &str, row: &[String; N], widths: &[usize; N]) {
+    let mut text = format!("{mark:<INDENT$}");
+    for (cell, width) in row.iter().zip(widths) {
+        let _ = write!(text, "{:<width$}  ", cut(cell, *width));
+    }
+    out.push_str(text.trim_end());
+    out.push('\n');
+}
+
+fn cut(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text.to_owned();
+    }
+    let mut kept: String = text.chars().take(width.saturating_sub(2)).collect();
+    kept.push_str("..");
+    kept
+}
+
+/// Writes a text on as many lines as it needs, indented.
+fn wrap(out: &mut String, text: &str, indent: usize) {
+    let room = COLUMNS - indent;
+    let mut used = 0;
+    for word in line(text).split(' ') {
+        let word = cut(word, room);
+        let length = word.chars().count();
+        if used > 0 && used + 1 + length > room {
+            out.push('\n');
+            used = 0;
+        }
+        if used == 0 {
+            let _ = write!(out, "{:indent$}", "");
+        } else {
+            out.push(' ');
+            used += 1;
+        }
+        out.push_str(&word);
+        used += length;
+    }
+    out.push('\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::report::tests::{check, layer, machine, mixed};
+    use super::*;
+
+    #[test]
+    fn a_report_reads_well() {
+        let expected = "\
+wasmpool 0.1.0, Linux 6.18.44 on x86_64, 2 processors, user 0
+
+layers
+ok     seccomp     worker
+none   namespaces  worker
+       user namespaces are not allowed: EPERM
+
+files: 1 of 2 held
+ok     openat  open a file  seccomp  killed by SIGSYS at openat
+BROKEN creat   open a file  seccomp  killed by SIGSYS at openat
+       killed by SIGSYS at openat
+
+time: 1 of 1 held
+ok     loop  an item ends after 500 ms  SIGKILL  a loop was killed, 1.8 ms over
+
+kernel: 0 of 2 held
+none   mount  open a file  seccomp  killed by SIGSYS at openat
+       user namespaces are not allowed: EPERM
+skip   x32    open a file  seccomp  killed by SIGSYS at openat
+       not built in
+
+5 checks: 2 held, 1 broken, 1 unavailable, 1 skipped
+verdict: broken (something worked that must not: do not run code you do not trust here)
+";
+        assert_eq!(render(&mixed()), expected);
+    }
+
+    #[test]
+    fn no_line_is_too_long_and_none_deceives() {
+        let long = "word ".repeat(60) + &"x".repeat(300) + "\x1b[31m\n\u{202e}back";
+        let mut hostile = check("files", &long, Outcome::Broken);
+        hostile.requested.clone_from(&long);
+        hostile.enforced_by.clone_from(&long);
+        hostile.proof.clone_from(&long);
+        hostile.overshoot = Some(long.clone());
+        let no = LayerState::Unavailable(long.clone());
+        let report = Report::new(machine(), vec![layer(&long, true, no)], vec![hostile]);
+        let text = render(&report);
+        for line in text.lines() {
+            assert!(line.chars().count() <= COLUMNS, "{line}");
+            assert!(!line.ends_with(' '), "{line:?}");
+        }
+        assert!(text.chars().all(|c| c == '\n' || !c.is_control()));
+        assert!(!text.contains('\u{202e}'));
+        assert!(text.contains("NONE"));
+    }
+}
