@@ -88,7 +88,7 @@ fn compile(module: &[u8], limits: &Limits) -> (Compiled, OwnedFd) {
     let Compiled::Locked(layers) = locked else {
         panic!("{locked:?}");
     };
-    assert_eq!(sandbox::missing(layers, false), []);
+    assert_eq!(sandbox::missing(Role::Compiler, layers, false), []);
     let (answer, fds) = compiler.receive();
     assert!(fds.is_empty());
     assert_eq!(compiler.child.wait().unwrap().code(), Some(0));
@@ -122,7 +122,7 @@ fn fork_server_without(call: Option<&str>) -> Process {
     let FromForkServer::Loaded(layers) = loaded else {
         panic!("{loaded:?}");
     };
-    assert_eq!(sandbox::missing(layers, false), []);
+    assert_eq!(sandbox::missing(Role::ForkServer, layers, false), []);
     server
 }
 

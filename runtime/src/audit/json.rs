@@ -10,6 +10,9 @@
 //!     {"name": "seccomp", "around": "worker", "required": true, "state": "in-force", "detail": ""},
 //!     {"name": "namespaces", "around": "worker", "required": true, "state": "unavailable", "reason": "…", "detail": ""}
 //!   ],
+//!   "allowed": [
+//!     {"around": "worker", "call": "madvise", "only": "argument 2 is 0x4", "why": "instances: used memory is given back"}
+//!   ],
 //!   "checks": [
 //!     {"family": "files", "name": "openat", "requested": "open a file", "enforced_by": "seccomp",
 //!      "proof": "killed by SIGSYS at openat", "outcome": "held", "overshoot": null, "took_ms": 1.234}
@@ -17,6 +20,7 @@
 //! }
 //! ```
 //!
+//! `allowed` is all that such a process may ask of the kernel; `only` says with which arguments, and is empty for any.
 //! `verdict` is `proved`, `broken` or `incomplete`; `state` is `in-force` or `unavailable`; `outcome` is `held`, `broken`,
 //! `unavailable` or `skipped`. `reason` stands beside `unavailable` and `skipped`. [`SCHEMA`](super::report::SCHEMA) says
 //! what its number promises. It can be read back with serde as a [`Report`].
@@ -59,6 +63,10 @@ mod tests {
         assert_eq!(value["layers"][0], layer);
         assert_eq!(value["layers"][1]["state"], "unavailable");
         assert!(value["layers"][1]["reason"].is_string());
+        let allowed = json!({
+            "around": "worker", "call": "mmap", "only": "argument 2 & 0x4 is 0x0", "why": "large allocations",
+        });
+        assert_eq!(value["allowed"][0], allowed);
         let check = json!({
             "family": "files", "name": "openat", "requested": "open a file", "enforced_by": "seccomp",
             "proof": "killed by SIGSYS at openat", "outcome": "held", "overshoot": null, "took_ms": 1.234,

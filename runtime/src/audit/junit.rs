@@ -252,7 +252,7 @@ mod tests {
         let mut bad = check(hostile, hostile, Outcome::Broken);
         bad.proof = hostile.to_owned();
         bad.overshoot = Some(hostile.to_owned());
-        let xml = render(&Report::new(machine(), vec![], vec![bad]), true);
+        let xml = render(&Report::new(machine(), vec![], vec![], vec![bad]), true);
         let tags = tags(&xml);
         assert_eq!(tags.len(), 5, "{tags:#?}");
         assert!(

@@ -1,12 +1,98 @@
 //! What `wasmpool audit` does: shows, on the machine at hand, which protections hold, and how that was found out.
 //!
-//! - `probes`: native code that tries what a worker must not be able to do.
+//! An [`Audit`] tries, behind the very walls that a pool puts up, everything that those walls are there to stop, and
+//! gives a [`Report`]. For a test that must fail where a protection does:
+//!
+//! ```no_run
+//! use wasmpool::audit::{Audit, Verdict};
+//!
+//! fn main() {
+//!     // First thing in `main`: this program is started as the processes that are probed.
+//!     wasmpool::worker::enter_if_asked();
+//!     let report = Audit::new().run();
+//!     for layer in report.missing() {
+//!         eprintln!("{} is missing around the {}", layer.name, layer.around);
+//!     }
+//!     for check in report.not_held() {
+//!         eprintln!("{}/{}: {} ({})", check.family, check.name, check.outcome.as_str(), check.proof);
+//!     }
+//!     assert_eq!(report.verdict, Verdict::Proved);
+//! }
+//! ```
+//!
+//! - `native`: native code behind the walls that tries what a worker or a compiler must not be able to do; `probes`:
+//!   that code; `walls`: the layers that stand around it.
+//! - `limits`: hostile modules in pools, a limit each; `own`: somebody's own module.
 //! - `report`: what was found, as plain data; `text`, `json` and `junit` write it down.
 //!
 //! Judges and reports; confines nothing itself. Apart from `sys`, `probes` alone makes system calls of its own.
 
 pub mod json;
 pub mod junit;
+mod limits;
+mod native;
+mod own;
 pub mod probes;
 pub mod report;
 pub mod text;
+mod walls;
+
+use std::path::PathBuf;
+
+pub use self::own::OwnModule;
+pub use self::report::{Check, LayerLine, LayerState, Outcome, Report, Verdict};
+
+use self::report::Machine;
+use crate::limits::Limits;
+use crate::sandbox::layers::Role;
+
+/// What is to be audited.
+#[derive(Clone, Debug, Default)]
+pub struct Audit {
+    host: Option<PathBuf>,
+    own: Option<OwnModule>,
+}
+
+impl Audit {
+    /// Everything that this machine's pools promise.
+    pub fn new() -> Audit {
+        Audit::default()
+    }
+
+    /// The program `wasmpool`, which is started as a host of its own and killed, to see that its processes end. Default:
+    /// the one that lies beside this program or in the search path. Without one, that check is skipped.
+    pub fn host_program(mut self, path: impl Into<PathBuf>) -> Audit {
+        self.host = Some(path.into());
+        self
+    }
+
+    /// Runs somebody's own module instead, and says what stopped each of its functions.
+    pub fn module(mut self, module: OwnModule) -> Audit {
+        self.own = Some(module);
+        self
+    }
+
+    /// Does it. Takes some ten seconds; of a module, as long as its functions may run.
+    ///
+    /// What cannot be tried is in the report as unavailable. Nothing is changed on this machine, but that the kernel may
+    /// log the probes' ends.
+    pub fn run(self) -> Report {
+        if let Some(module) = &self.own {
+            let (layers, checks) = own::run(module);
+            return Report::new(Machine::here(), layers, walls::allowed(), checks);
+        }
+        let (mut layers, mut checks) = (Vec::new(), Vec::new());
+        let neighbour = limits::Neighbour::start();
+        for (role, around) in [
+            (Role::WorkerProber, "worker"),
+            (Role::CompilerProber, "compiler"),
+        ] {
+            let probed = native::probe(role, around, &Limits::new());
+            layers.extend(probed.layers);
+            checks.extend(probed.checks);
+        }
+        checks.extend(limits::all(self.host.as_deref()));
+        checks.push(neighbour.end());
+        Report::new(Machine::here(), layers, walls::allowed(), checks)
+    }
+}

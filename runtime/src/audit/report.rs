@@ -24,6 +24,8 @@ pub struct Report {
     pub verdict: Verdict,
     /// The protections, in the order in which an attacker would meet them.
     pub layers: Vec<LayerLine>,
+    /// What the processes may still ask of the kernel: everything else ends them.
+    pub allowed: Vec<AllowedCall>,
     /// What was tried, families together.
     pub checks: Vec<Check>,
 }
@@ -90,10 +92,24 @@ pub enum LayerState {
     Unavailable(String),
 }
 
+/// A system call that a process which runs what is not trusted may make.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AllowedCall {
+    /// Who may: "worker", "compiler".
+    pub around: String,
+    /// Its name.
+    pub call: String,
+    /// With which arguments only: "argument 2 & 0x4 is 0x0". Empty: with any.
+    pub only: String,
+    /// What it is needed for.
+    pub why: String,
+}
+
 /// One limit or one forbidden thing, and what came of trying it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Check {
-    /// With which others it belongs: "files", "time". Lower case.
+    /// With which others it belongs: "time"; of native probes behind the process they ran in: "worker/files". Lower
+    /// case.
     pub family: String,
     /// Unique in its family.
     pub name: String,
@@ -205,7 +221,12 @@ impl Counts {
 
 impl Report {
     /// Puts it together, and judges. The checks of a family are brought together, where its first one stands.
-    pub fn new(machine: Machine, layers: Vec<LayerLine>, checks: Vec<Check>) -> Self {
+    pub fn new(
+        machine: Machine,
+        layers: Vec<LayerLine>,
+        allowed: Vec<AllowedCall>,
+        checks: Vec<Check>,
+    ) -> Self {
         let mut order: Vec<String> = Vec::new();
         for check in &checks {
             if !order.contains(&check.family) {
@@ -219,8 +240,21 @@ impl Report {
             machine,
             verdict: judge(&layers, &checks),
             layers,
+            allowed,
             checks,
         }
+    }
+
+    /// The layers that were asked for and are missing.
+    pub fn missing(&self) -> impl Iterator<Item = &LayerLine> {
+        let missing = |layer: &&LayerLine| layer.required && layer.state != LayerState::InForce;
+        self.layers.iter().filter(missing)
+    }
+
+    /// The checks that came to anything else than that the protection held.
+    pub fn not_held(&self) -> impl Iterator<Item = &Check> {
+        let checks = self.checks.iter();
+        checks.filter(|check| check.outcome != Outcome::Held)
     }
 
     /// How many checks came to what.
@@ -318,6 +352,12 @@ pub(super) mod tests {
                 layer("seccomp", true, LayerState::InForce),
                 layer("namespaces", false, LayerState::Unavailable(no.clone())),
             ],
+            vec![AllowedCall {
+                around: "worker".to_owned(),
+                call: "mmap".to_owned(),
+                only: "argument 2 & 0x4 is 0x0".to_owned(),
+                why: "large allocations".to_owned(),
+            }],
             vec![
                 check("files", "openat", Outcome::Held),
                 late,
@@ -330,7 +370,7 @@ pub(super) mod tests {
 
     fn verdict(layers: Vec<LayerLine>, outcomes: &[Outcome]) -> Verdict {
         let checks = outcomes.iter().map(|o| check("files", "a", o.clone()));
-        Report::new(machine(), layers, checks.collect()).verdict
+        Report::new(machine(), layers, Vec::new(), checks.collect()).verdict
     }
 
     #[test]

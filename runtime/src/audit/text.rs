@@ -18,17 +18,22 @@ const LONGEST: usize = 2_000;
 /// Where the text of a line begins, behind its mark.
 const INDENT: usize = 7;
 
-/// The report, with a newline at its end.
-pub fn render(report: &Report) -> String {
+/// The report, with a newline at its end. `every`: native probes that held have a line each, too, and are not just
+/// counted.
+pub fn render(report: &Report, every: bool) -> String {
     let mut out = String::new();
     head(&mut out, report);
     layers(&mut out, &report.layers);
+    allowed(&mut out, report);
     for (family, checks) in report.families() {
         let held = checks.iter().filter(|c| c.outcome == Outcome::Held).count();
         let _ = writeln!(out, "\n{}: {held} of {} held", line(family), checks.len());
-        table(&mut out, checks);
+        let native = family.contains('/');
+        let shown = |check: &&Check| every || !native || check.outcome != Outcome::Held;
+        table(&mut out, &checks.iter().filter(shown).collect::<Vec<_>>());
     }
-    foot(&mut out, report);
+    out.push('\n');
+    out.push_str(&summary(report));
     out
 }
 
@@ -67,7 +72,17 @@ fn layers(out: &mut String, layers: &[LayerLine]) {
     }
 }
 
-fn table(out: &mut String, checks: &[Check]) {
+fn allowed(out: &mut String, report: &Report) {
+    for calls in report.allowed.chunk_by(|a, b| a.around == b.around) {
+        let names: Vec<_> = calls.iter().map(|call| line(&call.call)).collect();
+        let (count, around) = (names.len(), line(&calls[0].around));
+        let plural = if count == 1 { "" } else { "s" };
+        let _ = writeln!(out, "\nallowed to a {around}: {count} system call{plural}");
+        wrap(out, &names.join(" "), INDENT);
+    }
+}
+
+fn table(out: &mut String, checks: &[&Check]) {
     let rows: Vec<[String; 4]> = checks
         .iter()
         .map(|check| {
@@ -99,11 +114,13 @@ fn table(out: &mut String, checks: &[Check]) {
     }
 }
 
-fn foot(out: &mut String, report: &Report) {
+/// How many checks came to what, and the verdict: two lines.
+pub fn summary(report: &Report) -> String {
+    let mut out = String::new();
     let counts = report.counts();
     let _ = writeln!(
         out,
-        "\n{} checks: {} held, {} broken, {} unavailable, {} skipped",
+        "{} checks: {} held, {} broken, {} unavailable, {} skipped",
         counts.all(),
         counts.held,
         counts.broken,
@@ -116,6 +133,7 @@ fn foot(out: &mut String, report: &Report) {
         Verdict::Incomplete => "a protection that was asked for is not available, or not shown",
     };
     let _ = writeln!(out, "verdict: {} ({meaning})", report.verdict);
+    out
 }
 
 /// Fit for one line of a terminal.
@@ -199,6 +217,9 @@ ok     seccomp     worker
 none   namespaces  worker
        user namespaces are not allowed: EPERM
 
+allowed to a worker: 1 system call
+       mmap
+
 files: 1 of 2 held
 ok     openat  open a file  seccomp  killed by SIGSYS at openat
 BROKEN creat   open a file  seccomp  killed by SIGSYS at openat
@@ -216,7 +237,7 @@ skip   x32    open a file  seccomp  killed by SIGSYS at openat
 5 checks: 2 held, 1 broken, 1 unavailable, 1 skipped
 verdict: broken (something worked that must not: do not run code you do not trust here)
 ";
-        assert_eq!(render(&mixed()), expected);
+        assert_eq!(render(&mixed(), false), expected);
     }
 
     #[test]
@@ -228,8 +249,9 @@ verdict: broken (something worked that must not: do not run code you do not trus
         hostile.proof.clone_from(&long);
         hostile.overshoot = Some(long.clone());
         let no = LayerState::Unavailable(long.clone());
-        let report = Report::new(machine(), vec![layer(&long, true, no)], vec![hostile]);
-        let text = render(&report);
+        let layers = vec![layer(&long, true, no)];
+        let report = Report::new(machine(), layers, Vec::new(), vec![hostile]);
+        let text = render(&report, false);
         for line in text.lines() {
             assert!(line.chars().count() <= COLUMNS, "{line}");
             assert!(!line.ends_with(' '), "{line:?}");

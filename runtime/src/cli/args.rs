@@ -40,6 +40,8 @@ pub enum Command {
     Map(Box<MapArgs>),
     /// Tell what a module exports, what it imports and what it needs
     Inspect(InspectArgs),
+    /// Show on this machine that the limits and protections hold, by trying to break them
+    Audit(Box<AuditArgs>),
     /// Look after the cache of compiled components
     Cache {
         /// What to do with it.
@@ -208,6 +210,69 @@ pub struct InspectArgs {
     /// Compile anew, and store nothing
     #[arg(long)]
     pub no_cache: bool,
+}
+
+const AUDIT_EXIT_CODES: &str = "\
+Exit codes:
+  0    every protection is there, and whatever was tried held
+  1    something worked that must not: do not run code you do not trust here
+  2    the arguments, or the module, cannot be read
+  4    a protection that every pool expects is not available here, or could not be tried
+  5    the report cannot be written";
+
+/// `wasmpool audit`.
+#[derive(Debug, Args)]
+#[command(after_help = AUDIT_EXIT_CODES)]
+pub struct AuditArgs {
+    /// For people, for programs, or for continuous integration
+    #[arg(long, value_enum, default_value_t = AuditFormat::Text)]
+    pub format: AuditFormat,
+
+    /// Write the report to a file, and only the verdict to standard error
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+
+    /// End with exit code 0 also where a protection is not available: the report says which
+    #[arg(long)]
+    pub no_strict: bool,
+
+    /// A line of text for every native probe, and not just for those that did not hold
+    #[arg(short, long)]
+    pub verbose: bool,
+
+    /// Run your own module instead, and tell what stopped each of its functions
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Your own module")]
+    pub module: Option<PathBuf>,
+
+    /// The function or task to run [default: all]
+    #[arg(
+        long,
+        value_name = "NAME",
+        requires = "module",
+        help_heading = "Your own module"
+    )]
+    pub function: Option<String>,
+
+    /// What each is run with, JSON texts; without, functions that have parameters are skipped
+    #[arg(long, value_name = "ITEM", num_args = 1.., allow_negative_numbers = true, requires = "module", help_heading = "Your own module")]
+    pub items: Vec<String>,
+
+    /// Wall time of an item
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration, help_heading = "Your own module")]
+    pub timeout: Duration,
+
+    /// Memory of an item, all linear memories together [default: 256MiB]
+    #[arg(long, value_name = "SIZE", value_parser = size, requires = "module", help_heading = "Your own module")]
+    pub memory: Option<u64>,
+}
+
+/// How an audit is written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs)]
+pub enum AuditFormat {
+    Text,
+    Json,
+    Junit,
 }
 
 /// How far items are kept apart.

@@ -5,12 +5,13 @@
 //! - `items`: where items come from; `names`: what an item is called; `json`: texts of guests as lines.
 //! - `output`: what is printed of an outcome; `directory`: a file an item.
 //! - `console`: all that goes to standard error; `signal`: Ctrl-C; `exit`: exit codes.
-//! - `map`, `inspect`, `cache`: the commands.
+//! - `map`, `inspect`, `audit`, `cache`: the commands.
 //!
 //! The only module that names clap, anyhow and indicatif. Standard output carries data only. Runs no guest code, and
 //! looks at payloads only to see that what it prints is one well-formed value.
 
 mod args;
+mod audit;
 mod cache;
 mod console;
 mod directory;
@@ -54,6 +55,7 @@ pub fn main() -> ExitCode {
     let done = match cli.command {
         Command::Map(args) => map::run(*args),
         Command::Inspect(args) => inspect::run(&args),
+        Command::Audit(args) => audit::run(*args),
         Command::Cache { command } => cache::run(command),
         Command::Completions { shell } => completions(shell),
     };

@@ -6,6 +6,7 @@
 //! - `frame`: what the frames mean.
 //! - `wire`: the messages on sockets.
 //! - `link`: a worker's socket and rings together, one type a side.
+//! - `trial`: the shared memory of a probe's process.
 //! - `launch`: how a pool gets workers.
 //! - `manifest`: what a compiler process says of a module; `lookup`: finding a function in it.
 //!
@@ -18,4 +19,5 @@ pub mod lookup;
 pub mod manifest;
 pub mod page;
 pub mod ring;
+pub mod trial;
 pub mod wire;

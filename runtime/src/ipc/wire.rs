@@ -27,6 +27,8 @@ pub fn hello(role: Role) -> [u8; HELLO_BYTES] {
     out[12] = match role {
         Role::Compiler => 1,
         Role::ForkServer => 2,
+        Role::WorkerProber => 3,
+        Role::CompilerProber => 4,
     };
     out
 }
@@ -57,6 +59,8 @@ pub fn read_hello(message: &[u8]) -> Result<Role, HelloError> {
     match (version, message[12]) {
         (VERSION, 1) => Ok(Role::Compiler),
         (VERSION, 2) => Ok(Role::ForkServer),
+        (VERSION, 3) => Ok(Role::WorkerProber),
+        (VERSION, 4) => Ok(Role::CompilerProber),
         (VERSION, _) => Err(HelloError::Role),
         (other, _) => Err(HelloError::Version(other)),
     }
@@ -142,6 +146,27 @@ pub enum FromForkServer {
     Exited(SlotId, Generation, i32),
 }
 
+/// Host to prober.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum ToProber {
+    /// First, once: the limits by which its processes are bounded.
+    Begin(Limits),
+    /// Try the probe at this place of their list. With two descriptors, as for a worker: its end of a socket pair, its
+    /// shared memory, a [`Trial`](super::trial::Trial).
+    Try(u32),
+}
+
+/// Prober to host. Never with a descriptor.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum FromProber {
+    /// It is locked as far as the server of such processes is; they have these layers around them.
+    Ready(Layers),
+    /// A process for a probe could not be forked.
+    ForkFailed(String),
+    /// The process of a probe has ended; the number is the status as `wait` gives it.
+    Ended(u32, i32),
+}
+
 /// A task as the guest lists it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskInfo {
@@ -210,7 +235,14 @@ mod tests {
     #[test]
     fn the_first_message_never_changes() {
         assert_eq!(&hello(Role::Compiler), b"wasmpool\x02\0\0\0\x01\0\0\0");
-        assert_eq!(read_hello(&hello(Role::ForkServer)), Ok(Role::ForkServer));
+        for role in [
+            Role::Compiler,
+            Role::ForkServer,
+            Role::WorkerProber,
+            Role::CompilerProber,
+        ] {
+            assert_eq!(read_hello(&hello(role)), Ok(role));
+        }
         let mut newer = hello(Role::Compiler);
         newer[8] = 9;
         assert_eq!(read_hello(&newer), Err(HelloError::Version(9)));

@@ -3,7 +3,7 @@
 //! - `builder`, `calls`, `handle`, `stream`: what users see, from the most to the least general need.
 //! - `core`: the one mediator of all state; `slot`, `job`, `pace`, `payload`: its parts, without input or output.
 //! - `supervisor`: the one thread that waits.
-//! - `processes`: the compiler and the fork server, as the host sees them.
+//! - `processes`: the compiler and the fork server, as the host sees them; `prober`: those that try what must not work.
 //!
 //! Meets workers at `ipc` only.
 
@@ -16,6 +16,7 @@ mod job;
 pub mod options;
 mod pace;
 mod payload;
+pub(crate) mod prober;
 mod processes;
 mod slot;
 mod stream;
@@ -27,4 +28,5 @@ pub use error::Error;
 pub use handle::{Handle, as_completed, wait};
 pub use options::{Bytes, ChunkSize, JobOptions, LogRecord, OnError, Outcome, Stats};
 pub use payload::Payload;
+pub(crate) use processes::program;
 pub use stream::{Canceller, Feeder, Results};

@@ -29,7 +29,7 @@ use crate::text::printable;
 
 /// The program whose processes can be workers: this one, where it said so at its start, else the `wasmpool` that lies
 /// beside it or above it, else the one in the search path.
-fn program() -> io::Result<OsString> {
+pub(crate) fn program() -> io::Result<OsString> {
     if serves() {
         return Ok("/proc/self/exe".into());
     }
@@ -56,12 +56,28 @@ fn program() -> io::Result<OsString> {
 
 /// A started process. Dropping it ends it, and only then its group is removed.
 #[derive(Debug)]
-struct Started {
-    socket: Socket,
+pub(super) struct Started {
+    pub(super) socket: Socket,
     child: OwnedChild,
     group: Option<Group>,
     /// How long it may take to end by itself.
     patience: Duration,
+}
+
+impl Started {
+    /// That it ended, and what it said last.
+    pub(super) fn ended(&mut self, when: &str) -> io::Error {
+        ended(when, &mut self.child)
+    }
+
+    /// The layers that it says it has, and that of its group.
+    pub(super) fn with_group(&self, layers: Layers) -> Layers {
+        let layers = layers.without(Layer::MemoryCgroup);
+        match self.group {
+            Some(_) => layers.with(Layer::MemoryCgroup),
+            None => layers,
+        }
+    }
 }
 
 impl Drop for Started {
@@ -74,7 +90,7 @@ impl Drop for Started {
 
 /// Starts a process in a role, in a control group of so many bytes and processes where there can be one, and shakes
 /// hands. The calling thread must outlive the process.
-fn start(role: Role, memory: u64, processes: u32) -> io::Result<Started> {
+pub(super) fn start(role: Role, memory: u64, processes: u32) -> io::Result<Started> {
     let (socket, theirs) = Socket::pair()?;
     // The process learns from the kernel who its parent is.
     let mut child = spawn(&program()?, &[ROLE_ARGUMENT], theirs)?;
@@ -92,8 +108,8 @@ fn start(role: Role, memory: u64, processes: u32) -> io::Result<Started> {
             child,
             group,
             patience: match role {
-                Role::Compiler => Duration::ZERO,
-                Role::ForkServer => Duration::from_secs(1),
+                Role::Compiler | Role::CompilerProber => Duration::ZERO,
+                Role::ForkServer | Role::WorkerProber => Duration::from_secs(1),
             },
         }),
         Ok(_) => Err(io::Error::other(
@@ -118,7 +134,7 @@ fn ended(when: &str, child: &mut OwnedChild) -> io::Error {
 }
 
 /// Waits for one message, for so long. `None` at the end of the socket.
-fn receive(
+pub(super) fn receive(
     socket: &Socket,
     buffer: &mut [u8],
     limit: Duration,
@@ -139,18 +155,9 @@ fn receive(
     }
 }
 
-/// The layers that a process says it has, and that of its group.
-fn with_group(layers: Layers, group: Option<&Group>) -> Layers {
-    let layers = layers.without(Layer::MemoryCgroup);
-    match group {
-        Some(_) => layers.with(Layer::MemoryCgroup),
-        None => layers,
-    }
-}
-
 /// `Err` if a process is less protected than it has to be.
-fn protected(layers: Layers, strict: bool) -> Result<(), Error> {
-    match sandbox::missing(layers, strict) {
+fn protected(role: Role, layers: Layers, strict: bool) -> Result<(), Error> {
+    match sandbox::missing(role, layers, strict) {
         missing if missing.is_empty() => Ok(()),
         missing => Err(Error::Protection { missing }),
     }
@@ -209,7 +216,7 @@ pub(super) fn compile(
     let answer =
         answer.ok_or_else(|| failed()(ended("before it was locked", &mut started.child)))?;
     match wire::decode(&buffer[..answer.len]).map_err(failed())? {
-        Compiled::Locked(layers) => protected(layers, strict)?,
+        Compiled::Locked(layers) => protected(Role::Compiler, layers, strict)?,
         _ => return Err(failed()(io::Error::other("it answered out of turn"))),
     };
     let answer = match receive(socket, &mut buffer, limits.compile_timeout) {
@@ -270,11 +277,11 @@ fn read_manifest(
 }
 
 /// Bytes of a group besides what its processes are bounded to: the kernel's objects, the program itself.
-const GROUP_BYTES: u64 = 128 << 20;
+pub(super) const GROUP_BYTES: u64 = 128 << 20;
 /// Bytes of a group for each worker besides its bound: the kernel's objects, its shared memory.
 const WORKER_BYTES: u64 = 32 << 20;
 /// Processes and threads of a group besides workers, and besides a compiler's for each processor.
-const GROUP_PROCESSES: u32 = 16;
+pub(super) const GROUP_PROCESSES: u32 = 16;
 
 /// What the processes of a pool are to be.
 pub(super) struct Plan<'a> {
@@ -337,8 +344,8 @@ impl ForkServer {
             answer.ok_or_else(|| failed()(ended("before it answered", &mut started.child)))?;
         match wire::decode(&buffer[..answer.len]).map_err(failed())? {
             FromForkServer::Loaded(layers) => {
-                protected(layers, plan.strict)?;
-                let layers = with_group(layers, started.group.as_ref());
+                protected(Role::ForkServer, layers, plan.strict)?;
+                let layers = started.with_group(layers);
                 Ok(ForkServer { started, layers })
             }
             FromForkServer::LoadFailed(message) => Err(Error::Module(

@@ -11,6 +11,26 @@ pub enum Role {
     Compiler,
     /// Forks workers of one component.
     ForkServer,
+    /// Forks processes that are locked as workers are, and then try what workers must not do.
+    WorkerProber,
+    /// The same for processes that are locked as compilers are.
+    CompilerProber,
+}
+
+impl Role {
+    /// Whether its wall is the one around workers: a process namespace, above all.
+    pub fn is_of_workers(self) -> bool {
+        match self {
+            Role::ForkServer | Role::WorkerProber => true,
+            Role::Compiler | Role::CompilerProber => false,
+        }
+    }
+
+    /// Whether a layer can be around its processes at all. A process namespace is in force for those that one of its
+    /// processes starts; a compiler starts none.
+    pub fn can_have(self, layer: Layer) -> bool {
+        self.is_of_workers() || layer != PidNamespace
+    }
 }
 
 /// One layer. Each holds by itself: where one has a hole, the others still stand.

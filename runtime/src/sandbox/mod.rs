@@ -25,6 +25,7 @@ pub mod layers;
 use self::filter::Filter;
 use self::layers::{Layer, Layers, Rank, Role};
 use crate::grants::Directory;
+use crate::limits::Limits;
 use crate::sys::clock;
 use crate::sys::confine::{self, Namespace};
 use crate::sys::process::{self, Forked, exit_now};
@@ -74,6 +75,27 @@ pub struct Bounds {
     pub file_bytes: u64,
 }
 
+impl Bounds {
+    /// Of a compiler.
+    pub fn of_compiler(limits: &Limits) -> Bounds {
+        Bounds {
+            data_bytes: limits.compile_memory_bytes,
+            file_bytes: limits.compiled_bytes,
+        }
+    }
+
+    /// Of workers and their fork server. Where a granted directory may be written to, files may have any size.
+    pub fn of_workers(limits: &Limits, granted: &[Directory]) -> Bounds {
+        Bounds {
+            data_bytes: limits.worker_data_bytes(),
+            file_bytes: match granted.iter().any(|directory| directory.writable) {
+                true => u64::MAX,
+                false => limits.memory_bytes.max(limits.result_bytes),
+            },
+        }
+    }
+}
+
 /// Proof that a started process has given up what it can give up before it knows what it is for.
 #[derive(Debug)]
 pub struct Confined {
@@ -109,7 +131,7 @@ pub fn confine(role: Role, socket: &Socket, parent: Pid) -> Result<Confined, San
                 layers.add(layer);
             }
         }
-        if role == Role::ForkServer && confine::new_namespace(Namespace::Pid).is_ok() {
+        if role.is_of_workers() && confine::new_namespace(Namespace::Pid).is_ok() {
             layers.add(Layer::PidNamespace);
             parent = go_on_inside(parent)?;
         }
@@ -205,6 +227,16 @@ impl Fenced {
         Ok(Locked::new(self.layers()))
     }
 
+    /// Locks a process that was just forked by `parent` as a compiler is locked: for probes of that lock.
+    ///
+    /// # Errors
+    /// The first step that failed.
+    pub fn lock_like_compiler(self, parent: Pid) -> Result<Locked, SandboxError> {
+        process::die_with_parent(Some(parent)).map_err(SandboxError::ParentDeath)?;
+        process::own_session().map_err(SandboxError::Session)?;
+        self.lock_compiler()
+    }
+
     /// Locks a fork server; `load` maps the code in between: under a list already, one that allows mapping it.
     ///
     /// `without` takes one system call out of the list of workers.
@@ -292,7 +324,27 @@ impl Locked {
 }
 
 /// Says what is missing, if a pool cannot open without it: of the floor always, of the expected where `strict`.
-pub fn missing(layers: Layers, strict: bool) -> Vec<Layer> {
+pub fn missing(role: Role, layers: Layers, strict: bool) -> Vec<Layer> {
     let expected = layers.missing(Rank::Expected).filter(|_| strict);
-    layers.missing(Rank::Floor).chain(expected).collect()
+    let missing = layers.missing(Rank::Floor).chain(expected);
+    missing.filter(|layer| role.can_have(*layer)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_missing_that_a_role_cannot_have() {
+        let all = Layer::ALL.into_iter().fold(Layers::none(), Layers::with);
+        let without = all.without(Layer::PidNamespace);
+        assert_eq!(missing(Role::Compiler, without, true), []);
+        assert_eq!(
+            missing(Role::ForkServer, without, true),
+            [Layer::PidNamespace]
+        );
+        assert_eq!(missing(Role::ForkServer, without, false), []);
+        let without = all.without(Layer::Seccomp);
+        assert_eq!(missing(Role::Compiler, without, false), [Layer::Seccomp]);
+    }
 }

@@ -164,6 +164,11 @@ impl ProcessHandle {
         self.pid.as_raw_nonzero().get().unsigned_abs()
     }
 
+    /// Stops it where it is, until it is killed. No error if it has ended already.
+    pub fn stop(&self) {
+        let _ = pidfd_send_signal(self.pidfd.as_fd(), Signal::STOP);
+    }
+
     /// Kills it. No error if it has ended already.
     pub fn kill(&self) {
         let _ = pidfd_send_signal(self.pidfd.as_fd(), Signal::KILL);

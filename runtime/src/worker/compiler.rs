@@ -23,13 +23,7 @@ pub(super) fn run(socket: &Socket, confined: Confined) -> Result<(), Broken> {
     let limits = &request.limits;
     let bytes = usize::try_from(request.module_bytes).map_err(io::Error::other)?;
     let module = Mapping::read_only(module, bytes)?;
-    let fenced = confined.fence(
-        Bounds {
-            data_bytes: limits.compile_memory_bytes,
-            file_bytes: limits.compiled_bytes,
-        },
-        &[],
-    )?;
+    let fenced = confined.fence(Bounds::of_compiler(limits), &[])?;
     // Locked with all of them: none can be started afterwards.
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     allocate_without_files(threads + 1);

@@ -3,36 +3,29 @@
 //! One thread, always: that is what makes forking sound. It makes no runtime, no instance and no random numbers that
 //! workers would share.
 
-use std::collections::HashMap;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::process::ExitStatusExt;
 use std::sync::Arc;
 
 use rustix::process::Pid;
 
 use super::allocator::end_without_memory;
 use super::desk::Desk;
+use super::forking::{Forking, Side, tell};
 use super::serve::{self, End};
 use super::{Broken, exit, fault, receive, unexpected};
 use crate::engine::program::Program;
 use crate::grants::{Directory, Granted};
 use crate::ids::{Generation, SlotId};
 use crate::ipc::link::{WorkerEnd, WorkerLink};
-use crate::ipc::wire::{self, FromForkServer, FromWorker, Load, ToForkServer};
+use crate::ipc::wire::{FromForkServer, FromWorker, Load, ToForkServer};
 use crate::limits::Limits;
 use crate::mode::Isolation;
 use crate::sandbox::{self, Bounds, Confined};
 use crate::sys::memory::Mapping;
-use crate::sys::poll::Poller;
-use crate::sys::process::{
-    Forked, child_signal, exit_now, forget_child_signal, fork, on_interrupt, reap, take_place,
-};
+use crate::sys::process::{exit_now, on_interrupt, take_place};
 use crate::sys::socket::Socket;
 use crate::text::printable;
-
-const CONTROL: u64 = 0;
-const CHILDREN: u64 = 1;
 
 /// What all workers of a server have in common.
 struct Component {
@@ -47,13 +40,7 @@ pub(super) fn run(socket: Socket, confined: Confined) -> Result<(), Broken> {
         return Ok(());
     };
     let limits = load.limits;
-    let bounds = Bounds {
-        data_bytes: limits.worker_data_bytes(),
-        file_bytes: match granted.directories.iter().any(|d| d.writable) {
-            true => u64::MAX,
-            false => limits.memory_bytes.max(limits.result_bytes),
-        },
-    };
+    let bounds = Bounds::of_workers(&limits, &granted.directories);
     let fenced = confined.fence(bounds, &granted.directories)?;
     let (wall, program) = fenced.lock_fork_server(load.without.as_deref(), || {
         let code = code.map()?;
@@ -78,16 +65,13 @@ pub(super) fn run(socket: Socket, confined: Confined) -> Result<(), Broken> {
         }
     };
     Server {
-        poller: Poller::new()?,
-        signal: child_signal()?,
-        control: socket,
+        forking: Forking::new(socket)?,
         component: Component {
             program,
             limits,
             isolation: load.isolation,
         },
         wall,
-        children: HashMap::new(),
     }
     .run()?;
     Ok(())
@@ -146,93 +130,53 @@ fn receive_load(socket: &Socket) -> io::Result<Option<(Load, Code, Granted)>> {
 }
 
 struct Server {
-    control: Socket,
-    signal: OwnedFd,
-    poller: Poller,
+    forking: Forking<(SlotId, Generation)>,
     component: Component,
     wall: sandbox::Server,
-    children: HashMap<Pid, (SlotId, Generation)>,
-}
-
-/// Tells the host. If it is gone, the end of file says so next.
-fn tell(socket: &Socket, message: &FromForkServer) {
-    if let Ok(message) = wire::encode(message) {
-        let _ = socket.send(&message, &[]);
-    }
 }
 
 impl Server {
     fn run(mut self) -> io::Result<()> {
-        self.poller.add(&self.control, CONTROL)?;
-        self.poller.add(&self.signal, CHILDREN)?;
-        tell(&self.control, &FromForkServer::Loaded(self.wall.layers()));
-        let mut ready = Vec::new();
-        loop {
-            self.poller.wait(None, &mut ready)?;
-            if ready.contains(&CHILDREN) {
-                self.reap();
-            }
-            if !ready.contains(&CONTROL) {
-                continue;
-            }
-            match receive(&self.control)? {
-                None => return Ok(()),
-                Some((ToForkServer::Load(_) | ToForkServer::Directory { .. }, _)) => {
-                    return Err(unexpected("code came a second time"));
-                }
-                Some((ToForkServer::Fork(slot, generation), fds)) => {
-                    let [socket, memory] = <[OwnedFd; 2]>::try_from(fds)
-                        .map_err(|_| unexpected("a worker is given two descriptors"))?;
-                    let end = WorkerEnd {
-                        socket: socket.into(),
-                        memory,
-                    };
-                    self = self.fork(slot, generation, end);
-                }
-            }
+        self.forking
+            .tell(&FromForkServer::Loaded(self.wall.layers()));
+        let ended = |(slot, generation), status| FromForkServer::Exited(slot, generation, status);
+        while let Some((message, fds)) = self.forking.next(ended)? {
+            let ToForkServer::Fork(slot, generation) = message else {
+                return Err(unexpected("code came a second time"));
+            };
+            let [socket, memory] = <[OwnedFd; 2]>::try_from(fds)
+                .map_err(|_| unexpected("a worker is given two descriptors"))?;
+            let end = WorkerEnd {
+                socket: socket.into(),
+                memory,
+            };
+            self = self.fork(slot, generation, end);
         }
+        Ok(())
     }
 
-    fn reap(&mut self) {
-        // Several signals may have become one: read it away, then take whoever has ended.
-        let _ = rustix::io::read(&self.signal, &mut [0u8; 128 * 8]);
-        while let Some((pid, status)) = reap() {
-            if let Some((slot, generation)) = self.children.remove(&pid) {
-                tell(
-                    &self.control,
-                    &FromForkServer::Exited(slot, generation, status.into_raw()),
-                );
-            }
-        }
-    }
-
-    fn fork(mut self, slot: SlotId, generation: Generation, end: WorkerEnd) -> Server {
-        let parent = self.wall.pid();
-        // SAFETY: this process has one thread.
-        match unsafe { fork() } {
-            Ok(Forked::Child) => {
-                forget_child_signal();
-                let Server {
-                    control,
-                    signal,
-                    poller,
+    fn fork(self, slot: SlotId, generation: Generation, end: WorkerEnd) -> Server {
+        let Server {
+            forking,
+            component,
+            wall,
+        } = self;
+        let parent = wall.pid();
+        match forking.fork((slot, generation)) {
+            // Descriptors of memory images, which workers need, stay.
+            Side::Child(control) => exit_now(worker(component, slot, end, control, wall, parent)),
+            Side::Parent(forking, forked) => {
+                if let Err(error) = forked {
+                    let error = error.to_string();
+                    forking.tell(&FromForkServer::ForkFailed(slot, generation, error));
+                }
+                Server {
+                    forking,
                     component,
                     wall,
-                    children,
-                } = self;
-                // All descriptors that a worker must not have; those of memory images it needs stay.
-                drop((signal, poller, children));
-                exit_now(worker(component, slot, end, control, wall, parent))
+                }
             }
-            Ok(Forked::Parent(pid)) => {
-                self.children.insert(pid, (slot, generation));
-            }
-            Err(error) => tell(
-                &self.control,
-                &FromForkServer::ForkFailed(slot, generation, error.to_string()),
-            ),
         }
-        self
     }
 }
 

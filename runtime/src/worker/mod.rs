@@ -1,7 +1,7 @@
 //! What runs outside the host: compiler, fork server and workers.
 //!
 //! - [`enter_if_asked`]: the way in, for programs that are started as one of them.
-//! - `compiler`, `fork_server`: the two roles of a started process.
+//! - `compiler`, `fork_server`, `prober`: the roles of a started process; `forking`: what the last two have in common.
 //! - `serve`: a worker's life, over a link; the same for processes and threads. `desk`: its side of the link.
 //! - `threads`: workers that are threads of the host.
 //!
@@ -20,6 +20,8 @@ mod allocator;
 mod compiler;
 mod desk;
 mod fork_server;
+mod forking;
+mod prober;
 pub mod serve;
 pub mod threads;
 
@@ -47,7 +49,7 @@ mod exit {
     pub const UNSAFE: i32 = 5;
 }
 
-/// Becomes a compiler or a fork server if this process was started to be one, and then never returns. Otherwise does
+/// Becomes one of a pool's processes if this process was started to be one, and then never returns. Otherwise does
 /// nothing.
 ///
 /// Call it first thing in `main`: a program that does can be its own workers' executable. It must not have started a
@@ -87,6 +89,7 @@ fn role() -> i32 {
     let done = match role {
         Role::Compiler => compiler::run(&socket, confined),
         Role::ForkServer => fork_server::run(socket, confined),
+        Role::WorkerProber | Role::CompilerProber => prober::run(socket, confined, role),
     };
     match done {
         Ok(()) => exit::DONE,

@@ -1,0 +1,133 @@
+//! What an item may hold: linear memories, tables, stack, and what it makes its process hold.
+
+use std::time::Duration;
+
+use super::seen::Family;
+use super::{HOSTILE, Seen, Spec, failed, failure_of, item, limits, pool};
+use crate::audit::report::Check;
+use crate::failure::FailureKind;
+use crate::limits::MIB;
+use crate::pool::Error;
+
+const MEMORIES: &str = include_str!("../guests/memories.wat");
+
+/// Empty lists that one item returns: 8 bytes each in the guest, three words at least in its process.
+const LISTS: i64 = 3_500_000;
+
+pub(super) fn checks() -> Vec<Check> {
+    let limits = limits();
+    let mib = limits.memory_bytes / MIB;
+    vec![
+        Spec::new(
+            "memory",
+            "grow",
+            format!("an instance has {mib} MiB of memory at most"),
+            "the engine's limiter",
+        )
+        .check(|| grown(HOSTILE, "grow", limits.memory_bytes, "bytes")),
+        Spec::new(
+            "memory",
+            "memories",
+            format!("four memories have {mib} MiB together at most"),
+            "the engine's limiter",
+        )
+        .check(|| grown(MEMORIES, "grow", limits.memory_bytes, "bytes")),
+        Spec::new(
+            "memory",
+            "table",
+            format!("tables have {} elements at most", limits.table_elements),
+            "the engine's limiter",
+        )
+        .check(|| grown(HOSTILE, "grow-table", limits.table_elements, "elements")),
+        Spec::new(
+            "memory",
+            "stack",
+            format!("an item has {} KiB of stack", limits.stack_bytes >> 10),
+            "checks in compiled code",
+        )
+        .check(|| {
+            let pool = pool(HOSTILE, super::limits())?;
+            Ok(failed(item(&pool, "recurse", 0)?, FailureKind::Trap))
+        }),
+        Spec::new(
+            "memory",
+            "process",
+            format!(
+                "a worker has {} MiB at most, whatever it is made to copy",
+                limits.worker_data_bytes() / MIB
+            ),
+            "RLIMIT_DATA, bounds on what calls copy",
+        )
+        .check(process),
+        Spec::new(
+            "memory",
+            "left-behind",
+            "a fresh instance has nothing of the item before",
+            "memory given back between items",
+        )
+        .check(|| {
+            let pool = pool(HOSTILE, super::limits())?;
+            let mut left = Vec::new();
+            for _ in 0..10 {
+                left.push(pool.apply::<i64, i64>("leave", 0)?);
+            }
+            let held = left.iter().all(|found| *found == 0);
+            Ok(Seen::new(held, format!("10 items found {left:?}")))
+        }),
+    ]
+}
+
+/// What it grew to in vain: near the limit, and not over it.
+fn grown(module: &str, function: &str, limit: u64, unit: &str) -> Result<Seen, Error> {
+    let pool = pool(module, limits())?;
+    let seen = match item(&pool, function, 0)? {
+        Ok(got) => {
+            let got = u64::try_from(got).unwrap_or(u64::MAX);
+            // A tenth less: it grows by more than one at a time. None at all would prove nothing.
+            let held = got <= limit && got >= limit - limit / 10;
+            let seen = Seen::new(held, format!("growing was refused at {got} {unit}"));
+            seen.over(format!("{} {unit}", got.saturating_sub(limit)))
+        }
+        Err(failure) => Seen::new(
+            failure.kind == FailureKind::Memory,
+            super::first_line(&failure),
+        ),
+    };
+    Ok(seen)
+}
+
+/// Has a worker copy more than it has room for, and watches how large it gets.
+fn process() -> Result<Seen, Error> {
+    let mut limits = limits();
+    limits.memory_bytes = 64 * MIB;
+    limits.result_bytes = 16 * MIB;
+    let bound = limits.worker_data_bytes();
+    let family = Family::before();
+    let pool = pool(HOSTILE, limits)?;
+    pool.apply::<i64, i64>("identity", 1)?;
+    let workers = family.workers();
+    let mut handle = pool.submit::<i64, serde_json::Value>("lists", LISTS)?;
+    let mut peak = 0;
+    loop {
+        let done = handle.wait_timeout(Duration::from_millis(1));
+        peak = workers
+            .iter()
+            .filter_map(|w| w.peak_bytes())
+            .fold(peak, u64::max);
+        if done {
+            break;
+        }
+    }
+    let ended = match failure_of(handle.wait())? {
+        Ok(_) => "it was done".to_owned(),
+        Err(failure) => super::first_line(&failure),
+    };
+    let next = pool.apply::<i64, i64>("identity", 5)?;
+    let proof = format!(
+        "{LISTS} lists: {ended}; largest resident size {:.0} MiB (VmHWM)",
+        peak as f64 / MIB as f64
+    );
+    // A size that could not be read shows nothing.
+    let held = peak > 0 && peak <= bound && next == 5;
+    Ok(Seen::new(held, proof).over(format!("{} bytes", peak.saturating_sub(bound))))
+}
