@@ -41,6 +41,25 @@ impl Suite {
         self
     }
 
+    /// Adds a test of something that this machine may not allow: then it is ignored, and the reason is told.
+    pub fn where_possible(
+        mut self,
+        name: impl Into<String>,
+        possible: Result<(), String>,
+        run: impl FnOnce() + Send + 'static,
+    ) -> Self {
+        let name = name.into();
+        if let Err(reason) = &possible {
+            eprintln!("SKIPPED ({reason}): {name}");
+        }
+        let trial = Trial::test(name, move || {
+            run();
+            Ok(())
+        });
+        self.0.push(trial.with_ignored_flag(possible.is_err()));
+        self
+    }
+
     /// Runs what the command line asks for.
     pub fn run(self) -> ExitCode {
         libtest_mimic::run(&Arguments::from_args(), self.0).exit_code()

@@ -90,6 +90,9 @@ impl Audit {
             let probed = native::probe(role, around, &Limits::new());
             layers.extend(probed.layers);
             checks.extend(probed.checks);
+            if let (Some(wall), Role::WorkerProber) = (probed.wall, role) {
+                checks.push(limits::same_wall(wall));
+            }
         }
         checks.extend(limits::all(self.host.as_deref()));
         checks.push(neighbour.end());

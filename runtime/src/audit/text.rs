@@ -1,8 +1,8 @@
 //! An audit's report as text: a line a layer and a line a check, for people. Plain ASCII marks, no colours, at most
 //! [`COLUMNS`] columns.
 //!
-//! What does not fit its column is cut, with `..` at its end; nothing is cut in [`json`](super::json). Of checks that did
-//! not hold, the proof or the reason is repeated in full on lines of its own.
+//! What does not fit its column is cut, with `..` at its end; nothing is cut in [`json`](super::json). What was seen, and
+//! why something is not there, stands in full on lines of its own where it does not fit.
 
 use std::fmt::Write;
 
@@ -30,7 +30,8 @@ pub fn render(report: &Report, every: bool) -> String {
         let _ = writeln!(out, "\n{}: {held} of {} held", line(family), checks.len());
         let native = family.contains('/');
         let shown = |check: &&Check| every || !native || check.outcome != Outcome::Held;
-        table(&mut out, &checks.iter().filter(shown).collect::<Vec<_>>());
+        let shown: Vec<_> = checks.iter().filter(shown).collect();
+        table(&mut out, &shown, !native);
     }
     out.push('\n');
     out.push_str(&summary(report));
@@ -82,7 +83,7 @@ fn allowed(out: &mut String, report: &Report) {
     }
 }
 
-fn table(out: &mut String, checks: &[&Check]) {
+fn table(out: &mut String, checks: &[&Check], stacked: bool) {
     let rows: Vec<[String; 4]> = checks
         .iter()
         .map(|check| {
@@ -94,22 +95,28 @@ fn table(out: &mut String, checks: &[&Check]) {
             [name, requested, line(&check.enforced_by), proof]
         })
         .collect();
-    let widths = widths(&rows);
-    for (check, row) in checks.iter().zip(&rows) {
-        match &check.outcome {
-            Outcome::Held => cells(out, "ok", row, &widths),
-            Outcome::Broken => {
-                cells(out, "BROKEN", row, &widths);
-                wrap(out, &row[3], INDENT);
-            }
-            Outcome::Unavailable(reason) => {
-                cells(out, "none", row, &widths);
-                wrap(out, reason, INDENT);
-            }
-            Outcome::Skipped(reason) => {
-                cells(out, "skip", row, &widths);
-                wrap(out, reason, INDENT);
-            }
+    // What was seen has lines of its own, if it would have to be cut otherwise.
+    let stacked = stacked && !fits(&rows);
+    let first: Vec<[String; 3]> = rows
+        .iter()
+        .map(|[a, b, c, _]| [a.clone(), b.clone(), c.clone()])
+        .collect();
+    let (widths, widths_first) = (widths(&rows), widths(&first));
+    for ((check, row), first) in checks.iter().zip(&rows).zip(&first) {
+        let (mark, reason) = match &check.outcome {
+            Outcome::Held => ("ok", None),
+            Outcome::Broken => ("BROKEN", None),
+            Outcome::Unavailable(reason) => ("none", Some(reason)),
+            Outcome::Skipped(reason) => ("skip", Some(reason)),
+        };
+        match stacked {
+            true => cells(out, mark, first, &widths_first),
+            false => cells(out, mark, row, &widths),
+        }
+        match reason {
+            Some(reason) => wrap(out, reason, INDENT),
+            None if stacked || check.outcome == Outcome::Broken => wrap(out, &row[3], INDENT),
+            None => {}
         }
     }
 }
@@ -144,15 +151,30 @@ fn line(text: &str) -> String {
         .join(" ")
 }
 
-/// What each column needs, if a line has room for all; else the widest give way, until it has.
-fn widths<const N: usize>(rows: &[[String; N]]) -> [usize; N] {
+/// What each column needs.
+fn needed<const N: usize>(rows: &[[String; N]]) -> [usize; N] {
     let mut widths = [0; N];
     for (at, width) in widths.iter_mut().enumerate() {
         let needed = rows.iter().map(|row| row[at].chars().count()).max();
         *width = needed.unwrap_or(0).min(COLUMNS);
     }
-    let room = COLUMNS - INDENT - 2 * N.saturating_sub(1);
-    while widths.iter().sum::<usize>() > room {
+    widths
+}
+
+/// Columns of a line that has so many cells.
+fn room(cells: usize) -> usize {
+    COLUMNS - INDENT - 2 * cells.saturating_sub(1)
+}
+
+/// Whether a line has room for what each column needs.
+fn fits<const N: usize>(rows: &[[String; N]]) -> bool {
+    needed(rows).iter().sum::<usize>() <= room(N)
+}
+
+/// What each column needs, if a line has room for all; else the widest give way, until it has.
+fn widths<const N: usize>(rows: &[[String; N]]) -> [usize; N] {
+    let mut widths = needed(rows);
+    while widths.iter().sum::<usize>() > room(N) {
         match widths.iter_mut().max() {
             Some(widest) => *widest -= 1,
             None => break,

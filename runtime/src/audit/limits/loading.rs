@@ -126,6 +126,6 @@ fn start() -> Result<Seen, Error> {
     let held = workers <= 16 && start.elapsed() < LATE * 5;
     Ok(Seen::new(
         held,
-        format!("{workers} workers were started; {}", reason(&error)),
+        format!("workers started: {workers}; {}", reason(&error)),
     ))
 }

@@ -1,7 +1,5 @@
 //! What an item may hold: linear memories, tables, stack, and what it makes its process hold.
 
-use std::time::Duration;
-
 use super::seen::Family;
 use super::{HOSTILE, Seen, Spec, failed, failure_of, item, limits, pool};
 use crate::audit::report::Check;
@@ -11,8 +9,12 @@ use crate::pool::Error;
 
 const MEMORIES: &str = include_str!("../guests/memories.wat");
 
+/// Bytes of a text that one item returns: as much as a result may have, but for its quotes.
+const TEXT: i64 = (16 << 20) - 64;
 /// Empty lists that one item returns: 8 bytes each in the guest, three words at least in its process.
-const LISTS: i64 = 3_500_000;
+const LISTS: i64 = 600_000;
+/// More than calls may copy.
+const MORE_LISTS: i64 = 3_500_000;
 
 pub(super) fn checks() -> Vec<Check> {
     let limits = limits();
@@ -106,25 +108,22 @@ fn process() -> Result<Seen, Error> {
     let pool = pool(HOSTILE, limits)?;
     pool.apply::<i64, i64>("identity", 1)?;
     let workers = family.workers();
-    let mut handle = pool.submit::<i64, serde_json::Value>("lists", LISTS)?;
-    let mut peak = 0;
-    loop {
-        let done = handle.wait_timeout(Duration::from_millis(1));
-        peak = workers
-            .iter()
-            .filter_map(|w| w.peak_bytes())
-            .fold(peak, u64::max);
-        if done {
-            break;
-        }
-    }
-    let ended = match failure_of(handle.wait())? {
-        Ok(_) => "it was done".to_owned(),
+    let text = pool.apply::<i64, String>("text", TEXT)?.len();
+    let lists = pool.apply::<i64, Vec<Vec<u8>>>("lists", LISTS)?.len();
+    // It is the same worker that did both, and still there.
+    let peak = workers
+        .iter()
+        .filter_map(|worker| worker.peak_bytes())
+        .max();
+    let peak = peak.unwrap_or(0);
+    let more = failure_of(pool.apply::<i64, Vec<Vec<u8>>>("lists", MORE_LISTS))?;
+    let more = match more {
+        Ok(_) => "were returned, too".to_owned(),
         Err(failure) => super::first_line(&failure),
     };
     let next = pool.apply::<i64, i64>("identity", 5)?;
     let proof = format!(
-        "{LISTS} lists: {ended}; largest resident size {:.0} MiB (VmHWM)",
+        "{text} bytes of text, then {lists} lists: largest resident size {:.0} MiB (VmHWM); {MORE_LISTS} lists: {more}",
         peak as f64 / MIB as f64
     );
     // A size that could not be read shows nothing.

@@ -24,6 +24,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::limits::{Limits, MIB};
 use crate::mode::Isolation;
 use crate::pool::{Error, Pool};
+use crate::sandbox::layers::Layers;
 
 /// A function an attack; all take one number.
 const HOSTILE: &str = include_str!("../guests/hostile.wat");
@@ -45,6 +46,27 @@ pub(super) fn all(host: Option<&Path>) -> Vec<Check> {
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// Whether what was probed is what a pool has.
+pub(super) fn same_wall(probed: Layers) -> Check {
+    Spec::new(
+        "walls",
+        "same",
+        "a pool has the very layers that were probed",
+        "the same functions for both",
+    )
+    .check(|| {
+        let layers = pool(HOSTILE, limits())?.layers().unwrap_or_default();
+        let proof = format!("{} layers around both", layers.iter().count());
+        match layers == probed {
+            true => Ok(Seen::new(true, proof)),
+            false => Ok(Seen::new(
+                false,
+                format!("a pool has {layers:?}, and probed was {probed:?}"),
+            )),
+        }
+    })
 }
 
 /// The limits that are tried: small, so that they are soon reached.

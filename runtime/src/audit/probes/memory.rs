@@ -195,25 +195,6 @@ pub(super) const PROBES: &[Probe] = &[
         },
     ),
     probe(
-        "mremap_grow",
-        MEMORY,
-        call!(SYS_mremap),
-        "move and grow its memory",
-        Plain,
-        |s| {
-            let grown = ask!(
-                s,
-                SYS_mremap,
-                s.own_page(3),
-                s.page,
-                2 * s.page,
-                MREMAP_MAYMOVE,
-                0
-            )?;
-            ask!(s, SYS_munmap, grown, 2 * s.page)
-        },
-    ),
-    probe(
         "memfd_code",
         MEMORY,
         call!(SYS_memfd_create),
