@@ -56,7 +56,7 @@ fn why_not(layer: Layer) -> String {
 }
 
 /// The setting that forbids user namespaces.
-fn forbidden_by() -> Option<&'static str> {
+fn forbidden_by() -> Option<String> {
     let settings = [
         ("/proc/sys/user/max_user_namespaces", "0"),
         ("/proc/sys/kernel/unprivileged_userns_clone", "0"),
@@ -65,10 +65,10 @@ fn forbidden_by() -> Option<&'static str> {
             "1",
         ),
     ];
-    let (path, _) = settings
+    let (path, value) = settings
         .into_iter()
         .find(|(path, value)| fs::read_to_string(path).is_ok_and(|found| found.trim() == *value))?;
-    Some(path)
+    Some(format!("{path} is {value}"))
 }
 
 /// What a worker, and a compiler, may still ask of the kernel.

@@ -9,14 +9,14 @@ use crate::audit::report::Check;
 use crate::limits::{Limits, MIB};
 use crate::pool::{Error, Pool, inspect};
 
-const COMPILE_TIMEOUT: Duration = Duration::from_millis(400);
+const COMPILE_TIMEOUT: Duration = Duration::from_millis(200);
 const START_TIMEOUT: Duration = Duration::from_millis(300);
 const COMPILE_MEMORY: u64 = 96 * MIB;
 const MODULE_BYTES: u64 = 8 << 10;
 const CODE_BYTES: u64 = 16 << 10;
 
 /// Instructions of the function that takes long to compile, in fours.
-const BOMB: u64 = 150_000;
+const BOMB: u64 = 100_000;
 
 pub(super) fn checks() -> Vec<Check> {
     let bomb = bomb();
@@ -55,6 +55,8 @@ pub(super) fn checks() -> Vec<Check> {
         )
         .check(|| {
             let mut limits = limits();
+            // With memory enough it is compiled: so it is memory that ends its compiler.
+            inspect(bomb.as_bytes(), &limits)?;
             limits.compile_memory_bytes = COMPILE_MEMORY;
             refused(&bomb, &limits, |error| {
                 matches!(error, Error::CompilerLost { .. })

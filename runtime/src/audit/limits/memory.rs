@@ -4,7 +4,7 @@ use super::seen::Family;
 use super::{HOSTILE, Seen, Spec, failed, failure_of, item, limits, pool};
 use crate::audit::report::Check;
 use crate::failure::FailureKind;
-use crate::limits::MIB;
+use crate::limits::{Limits, MIB};
 use crate::pool::Error;
 
 const MEMORIES: &str = include_str!("../guests/memories.wat");
@@ -56,7 +56,7 @@ pub(super) fn checks() -> Vec<Check> {
             "process",
             format!(
                 "a worker has {} MiB at most, whatever it is made to copy",
-                limits.worker_data_bytes() / MIB
+                copying().worker_data_bytes() / MIB
             ),
             "RLIMIT_DATA, bounds on what calls copy",
         )
@@ -98,11 +98,17 @@ fn grown(module: &str, function: &str, limit: u64, unit: &str) -> Result<Seen, E
     Ok(seen)
 }
 
-/// Has a worker copy more than it has room for, and watches how large it gets.
-fn process() -> Result<Seen, Error> {
+/// The limits for items that have much copied.
+fn copying() -> Limits {
     let mut limits = limits();
     limits.memory_bytes = 64 * MIB;
     limits.result_bytes = 16 * MIB;
+    limits
+}
+
+/// Has a worker copy more than it has room for, and watches how large it gets.
+fn process() -> Result<Seen, Error> {
+    let limits = copying();
     let bound = limits.worker_data_bytes();
     let family = Family::before();
     let pool = pool(HOSTILE, limits)?;
