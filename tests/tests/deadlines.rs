@@ -105,7 +105,10 @@ fn backtrace_names_the_loop(isolation: &str) {
 
 fn backtrace_of_a_task() {
     // One that is not given a processor in time is killed without an answer.
-    assert!((0..10).any(|_| answer_of_a_task()), "asked ten times in vain");
+    assert!(
+        (0..10).any(|_| answer_of_a_task()),
+        "asked ten times in vain"
+    );
 }
 
 fn answer_of_a_task() -> bool {
