@@ -355,6 +355,8 @@ fn a_lost_worker_costs_nothing() {
         "-",
         "--workers",
         "1",
+        // Nothing is to be seen but errors, and of those none.
+        "--quiet",
         "--retries",
         "0",
     ];
