@@ -62,7 +62,9 @@ pub(super) fn run(own: &OwnModule) -> (Vec<LayerLine>, Vec<Check>) {
 fn refused(error: &Error, took: Duration) -> Check {
     let (enforced_by, outcome) = match error {
         Error::CompileTimeout(_) => ("the compiler's deadline", Outcome::Held),
-        Error::CompilerLost { .. } => ("the compiler's bound on memory", Outcome::Held),
+        Error::CompileMemory(_) | Error::CompilerLost { .. } => {
+            ("the compiler's bound on memory", Outcome::Held)
+        }
         Error::Start { .. } => ("the worker, at its start", Outcome::Held),
         Error::Module(_) | Error::OverLimit(_) | Error::MissingImport { .. } => {
             ("checks before it runs", Outcome::Held)

@@ -120,6 +120,7 @@ fn code(error: &Error) -> u8 {
         | Error::OverLimit(_)
         | Error::MissingImport { .. }
         | Error::CompileTimeout(_)
+        | Error::CompileMemory(_)
         | Error::CompilerLost { .. }
         | Error::Start { .. } => MODULE,
         Error::Protection { .. } => PROTECTION,

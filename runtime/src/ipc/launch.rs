@@ -11,7 +11,7 @@ use crate::ids::{Generation, SlotId};
 /// The only argument of a program that is started to be one of a pool's processes.
 pub const ROLE_ARGUMENT: &str = "--wasmpool-process";
 
-/// The exit code of a worker that was refused memory by the limit on its process.
+/// The exit code of a worker or a compiler that was refused memory by the limit on its process.
 pub const NO_MEMORY: i32 = 7;
 
 static SERVES: AtomicBool = AtomicBool::new(false);

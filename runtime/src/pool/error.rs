@@ -60,7 +60,11 @@ pub enum Error {
     /// Compiling took too long.
     #[error("compiling the module took longer than the limit of {0:?}")]
     CompileTimeout(std::time::Duration),
-    /// The compiler process died: most likely of its memory limit.
+    /// Compiling needs more memory than the limit allows, in bytes.
+    #[error("compiling the module needs more than the limit of {0} bytes of memory")]
+    CompileMemory(u64),
+    /// The compiler process died: by a crash, or, where the program that runs it does not use
+    /// [`Allocator`](crate::worker::Allocator), for want of memory.
     #[error(
         "the compiler process ended without an answer ({ending}); its limit is {limit_bytes} bytes of memory"
     )]
@@ -146,7 +150,7 @@ impl Error {
                 "build the module without it, or for wasm32-unknown-unknown with the guest SDK"
                     .into(),
             ),
-            Error::CompileTimeout(_) | Error::CompilerLost { .. } => {
+            Error::CompileTimeout(_) | Error::CompileMemory(_) | Error::CompilerLost { .. } => {
                 Some("raise the limit, or give a smaller module".into())
             }
             Error::Protection { .. } => Some(

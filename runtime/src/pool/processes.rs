@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::error::Error;
 use crate::grants::Granted;
 use crate::ids::{Generation, SlotId};
-use crate::ipc::launch::{Heard, Kill, Launch, ROLE_ARGUMENT, serves};
+use crate::ipc::launch::{Heard, Kill, Launch, NO_MEMORY, ROLE_ARGUMENT, serves};
 use crate::ipc::link::WorkerEnd;
 use crate::ipc::manifest::{MAX_ENCODED_BYTES, Manifest, Refusal};
 use crate::ipc::wire::{self, Compile, Compiled, FromForkServer, Load, ToForkServer};
@@ -226,6 +226,9 @@ pub(super) fn compile(
         }
         Ok(None) => {
             let status = started.child.wait().map_err(failed())?;
+            if status.code() == Some(NO_MEMORY) {
+                return Err(Error::CompileMemory(limits.compile_memory_bytes));
+            }
             let ending = match status.signal() {
                 Some(signal) => format!("signal {signal}"),
                 None => format!("{status}"),

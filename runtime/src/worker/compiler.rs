@@ -4,6 +4,7 @@
 use std::io;
 use std::os::fd::OwnedFd;
 
+use super::allocator::end_without_memory;
 use super::{Broken, exit, receive, unexpected};
 use crate::engine::compile::{CompileError, compile};
 use crate::ipc::manifest::OverLimit;
@@ -32,6 +33,7 @@ pub(super) fn run(socket: &Socket, confined: Confined) -> Result<(), Broken> {
         .build_global()
         .map_err(io::Error::other)?;
     let layers = fenced.lock_compiler()?.layers();
+    end_without_memory();
     send(socket, &Compiled::Locked(layers))?;
 
     let done = compile(&module, &request.mode, limits).and_then(|compiled| {

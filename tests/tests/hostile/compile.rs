@@ -60,7 +60,10 @@ fn check(bomb: &Bomb) {
         }
         (Err(error), Bursts::AtALimit | Bursts::AtALimitOrNot) => {
             println!("{}: {bytes} bytes, after {took:.1?}: {error}", bomb.name);
-            let limit = matches!(error, Error::CompileTimeout(_) | Error::CompilerLost { .. });
+            let limit = matches!(
+                error,
+                Error::CompileTimeout(_) | Error::CompileMemory(_) | Error::CompilerLost { .. }
+            );
             assert!(limit, "no limit: {error:?}");
             assert!(error.to_string().contains("limit"), "{error}");
         }

@@ -59,7 +59,7 @@ pub(super) fn checks() -> Vec<Check> {
             inspect(bomb.as_bytes(), &limits)?;
             limits.compile_memory_bytes = COMPILE_MEMORY;
             refused(&bomb, &limits, |error| {
-                matches!(error, Error::CompilerLost { .. })
+                matches!(error, Error::CompileMemory(_) | Error::CompilerLost { .. })
             })
         }),
         Spec::new(
