@@ -152,7 +152,7 @@ pub fn encode_bind(function: u16, target: &Target) -> Result<Vec<u8>, postcard::
 pub fn decode_to_worker(frame: &[u8]) -> Result<ToWorker<'_>, Malformed> {
     match frame.first() {
         Some(&BIND) if frame.len() > 3 => {
-            let target = postcard::from_bytes(&frame[3..]).map_err(|_| Malformed("target"))?;
+            let target = whole(&frame[3..]).ok_or(Malformed("target"))?;
             Ok(ToWorker::Bind(u16_at(frame, 1)?, target))
         }
         Some(&CHUNK) => {
@@ -392,11 +392,17 @@ pub fn decode_to_host(frame: &[u8]) -> Result<ToHost<'_>, Malformed> {
             Ok(ToHost::Log(item, level, payload))
         }
         ENDED => {
-            let ended = postcard::from_bytes(payload).map_err(|_| Malformed("last word"))?;
+            let ended = whole(payload).ok_or(Malformed("last word"))?;
             Ok(ToHost::Ended(item, ended))
         }
         _ => Err(Malformed("kind")),
     }
+}
+
+/// A value that all of the bytes are.
+fn whole<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+    let (value, rest) = postcard::take_from_bytes(bytes).ok()?;
+    rest.is_empty().then_some(value)
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> Result<u16, Malformed> {

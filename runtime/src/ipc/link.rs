@@ -63,6 +63,11 @@ pub struct HostLink {
     /// Files that the worker was given for results that are not read yet, with their sizes.
     files: VecDeque<(OwnedFd, u64)>,
     closed: bool,
+    /// How often the worker was asked to ring, and how often it rang.
+    asked: u64,
+    rang: u64,
+    /// The worker broke the protocol: its frames are not looked at any more.
+    distrusted: bool,
 }
 
 /// A control message from a worker, with the process that sent it.
@@ -76,6 +81,17 @@ pub struct Control {
 
 /// Files that a worker may have: a result that is not read yet each.
 const MAX_FILES: usize = 64;
+
+/// Bytes that these files may have together, unless there is only one.
+const MAX_FILE_BYTES: u64 = 64 << 20;
+
+/// Whether a worker that has so many files, of so many bytes, may have one more.
+fn may_have(files: usize, have: u64, more: u64) -> bool {
+    files == 0 || (files < MAX_FILES && have.saturating_add(more) <= MAX_FILE_BYTES)
+}
+
+/// Messages that are taken from one worker before others have their turn.
+const MOST_MESSAGES: usize = 64;
 
 impl HostLink {
     /// A new link, and the end to give to a worker.
@@ -91,6 +107,9 @@ impl HostLink {
             input: Consumer::default(),
             files: VecDeque::new(),
             closed: false,
+            asked: 0,
+            rang: 0,
+            distrusted: false,
         };
         Ok((
             link,
@@ -121,8 +140,13 @@ impl HostLink {
         self.socket.finish();
     }
 
+    /// The worker broke the protocol: from here on it has no frames, whatever it writes.
+    pub fn distrust(&mut self) {
+        self.distrusted = true;
+    }
+
     /// Bytes of frames, lengths included, that [`HostLink::write`] takes now.
-    pub fn room(&self) -> Result<usize, LinkError> {
+    pub fn room(&mut self) -> Result<usize, LinkError> {
         Ok(self.out.room(to_worker(&self.memory))?)
     }
 
@@ -141,6 +165,12 @@ impl HostLink {
         self.out.has_passed(to_worker(&self.memory), mark)
     }
 
+    /// Asks to be woken through the socket when [`HostLink::write`] takes more than so many bytes. False if it does now.
+    pub fn sleep_for_room(&mut self, known: usize) -> Result<bool, LinkError> {
+        self.asked += 1;
+        Ok(self.out.sleep(to_worker(&self.memory), known)?)
+    }
+
     /// Sends a sealed file of `bytes` ahead of the frame that means it. False if the socket has no room now.
     pub fn send_payload(&mut self, fd: BorrowedFd<'_>, bytes: u64) -> Result<bool, LinkError> {
         let message = wire::encode(&ToWorkerMessage::Payload(bytes))?;
@@ -155,7 +185,8 @@ impl HostLink {
     ///
     /// A worker that asks reads its socket, so that there is room; one that does not is in error.
     pub fn give_file(&mut self, bytes: u64) -> Result<(), LinkError> {
-        if self.files.len() >= MAX_FILES {
+        let have = self.files.iter().map(|(_, bytes)| bytes).sum();
+        if !may_have(self.files.len(), have, bytes) {
             return Err(broken("more files asked for than results may be under way").into());
         }
         // The host's memory, since it may keep the result for long: the worker's is bounded for other things.
@@ -189,13 +220,16 @@ impl HostLink {
 
     /// Copies the next frame from the worker to the end of `frame`. False if there is none.
     pub fn read(&mut self, frame: &mut Vec<u8>) -> Result<bool, LinkError> {
+        if self.distrusted {
+            return Ok(false);
+        }
         Ok(self.input.read(to_host(&self.memory), frame)?)
     }
 
     /// Whether there is a frame to read.
     pub fn is_ready(&self) -> bool {
         // Indices that cannot be are something to read, too: reading says so.
-        self.input.is_ready(to_host(&self.memory)).unwrap_or(true)
+        !self.distrusted && self.input.is_ready(to_host(&self.memory)).unwrap_or(true)
     }
 
     /// Whether the worker has said something that is not read yet: it may wait for room, or for an answer.
@@ -211,8 +245,9 @@ impl HostLink {
     }
 
     /// Asks to be woken through the socket at the next frame. False if there is one already.
-    pub fn sleep(&self) -> bool {
-        self.input.sleep(to_host(&self.memory)).unwrap_or(false)
+    pub fn sleep(&mut self) -> bool {
+        self.asked += 1;
+        self.distrusted || self.input.sleep(to_host(&self.memory)).unwrap_or(false)
     }
 
     /// Looks for frames by itself again.
@@ -220,13 +255,17 @@ impl HostLink {
         self.input.wake(to_host(&self.memory));
     }
 
-    /// Reads all that the socket has. Doorbells are swallowed, the rest is appended to `controls`. No descriptor is
-    /// taken: one that comes is closed by the kernel, and the worker is in error.
+    /// Reads what the socket has, up to a number of messages: what is left is there the next time. Doorbells are
+    /// swallowed, the rest is appended to `controls`. No descriptor is taken: one that comes is closed by the kernel, and
+    /// the worker is in error.
     ///
     /// Returns false once the worker's end is closed: it has ended.
     pub fn drain(&mut self, controls: &mut Vec<Control>) -> Result<bool, LinkError> {
         let mut buffer = vec![0; MAX_MESSAGE];
-        while !self.closed {
+        for _ in 0..MOST_MESSAGES {
+            if self.closed {
+                break;
+            }
             let received = match self.socket.try_recv_plain(&mut buffer) {
                 Ok(Some(received)) => received,
                 Ok(None) => {
@@ -237,7 +276,8 @@ impl HostLink {
                 Err(e) => return Err(e.into()),
             };
             match wire::decode(&buffer[..received.len])? {
-                FromWorker::Doorbell => {}
+                FromWorker::Doorbell if self.rang < self.asked => self.rang += 1,
+                FromWorker::Doorbell => return Err(broken("it rang without being asked to").into()),
                 message => controls.push(Control {
                     message,
                     sender: received.sender,
@@ -263,6 +303,9 @@ pub struct WorkerLink {
     payloads: VecDeque<(OwnedFd, u64)>,
     /// The file that was asked for.
     file: Option<OwnedFd>,
+    /// Files asked for since the host is known to have read all results, and their bytes.
+    files: usize,
+    file_bytes: u64,
 }
 
 impl WorkerLink {
@@ -275,6 +318,8 @@ impl WorkerLink {
             input: Consumer::default(),
             payloads: VecDeque::new(),
             file: None,
+            files: 0,
+            file_bytes: 0,
         })
     }
 
@@ -291,7 +336,15 @@ impl WorkerLink {
     /// Writes a result's bytes into a file that the host makes for it, ahead of the frame that means it. False if the
     /// host is gone.
     pub fn send_file(&mut self, bytes: &[u8]) -> Result<bool, LinkError> {
-        self.send(&FromWorker::WantFile(bytes.len() as u64))?;
+        let more = bytes.len() as u64;
+        if !may_have(self.files, self.file_bytes, more) {
+            if !self.drain()? {
+                return Ok(false);
+            }
+            (self.files, self.file_bytes) = (0, 0);
+        }
+        (self.files, self.file_bytes) = (self.files + 1, self.file_bytes + more);
+        self.send(&FromWorker::WantFile(more))?;
         let file = loop {
             if let Some(file) = self.file.take() {
                 break file;
@@ -398,8 +451,6 @@ impl WorkerLink {
     }
 
     /// Waits until the host has read every frame. False if the host is gone.
-    ///
-    /// Between two of these a worker may send fewer payloads than the host keeps.
     pub fn drain(&mut self) -> Result<bool, LinkError> {
         self.publish()?;
         loop {

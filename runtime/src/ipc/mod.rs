@@ -1,6 +1,7 @@
 //! What host and workers say to each other, and how it travels. The protocol stands in the middle: `pool` and `worker`
 //! import it and never each other.
 //!
+//! - `ground`: the atomics that all of it stands on.
 //! - `page`: the words that both sides of a worker's shared memory read and write.
 //! - `ring`: byte rings in it, frames in and out.
 //! - `frame`: what the frames mean.
@@ -13,6 +14,7 @@
 //! Everything that is read here was written by a process that may be hostile: it is bounded and copied, then parsed.
 
 pub mod frame;
+pub mod ground;
 pub mod launch;
 pub mod link;
 pub mod lookup;

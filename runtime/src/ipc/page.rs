@@ -2,14 +2,11 @@
 //!
 //! The worker's side of every word may hold anything: what the host reads of it is a hint until it is checked.
 
-use std::mem::offset_of;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-
+pub use super::ground::RING_BYTES;
+use super::ground::{AtomicU32, AtomicU64, Ordering};
 use crate::ids::Seq;
 use crate::sys::memory::PAGE;
-
-/// Bytes of each ring. A power of two.
-pub const RING_BYTES: usize = 256 << 10;
+use std::mem::offset_of;
 
 /// Where the ring of frames from host to worker starts.
 pub const TO_WORKER: usize = PAGE;
@@ -21,12 +18,12 @@ pub const TO_HOST: usize = TO_WORKER + RING_BYTES;
 pub const SHARED_BYTES: usize = TO_HOST + RING_BYTES;
 
 /// A word on a cache line of its own, so that two sides do not slow each other down.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 #[repr(C, align(64))]
 pub struct Line<T>(pub T);
 
 /// The indices of one ring. Positions count bytes since the start and wrap around.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 #[repr(C)]
 pub struct RingWords {
     /// How far the producer has published.
@@ -72,7 +69,7 @@ const _: () = assert!(
 ///
 /// The worker starts an item by moving `next` behind it. The host takes back what is not started by moving `limit` down
 /// to `next`. Both are one word, so an item is either started or taken back, never both.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 #[repr(C, align(64))]
 pub struct Claim(AtomicU64);
 
@@ -151,7 +148,7 @@ mod tests {
     use super::*;
 
     fn claim() -> Claim {
-        Claim(AtomicU64::new(0))
+        Claim::default()
     }
 
     #[test]

@@ -4,8 +4,7 @@
 //! what is published stays readable whatever becomes of the producer. Neither side ever follows an index of the other
 //! without checking it: a wrong one is [`Corrupt`].
 
-use std::sync::atomic::{AtomicU32, Ordering, fence};
-
+use super::ground::{AtomicU32, Ordering, fence};
 use super::page::{RING_BYTES, RingWords};
 use crate::sys::memory::Shared;
 
@@ -39,19 +38,22 @@ pub struct Place<'a> {
 pub struct Producer {
     tail: u32,
     published: u32,
+    /// How far the consumer had consumed when it was last looked.
+    head: u32,
 }
 
 impl Producer {
     /// Bytes that can be written now, frame lengths included.
-    pub fn room(&self, at: Place<'_>) -> Result<usize, Corrupt> {
+    ///
+    /// It never shrinks but by what is written: a consumer that takes room back is in error.
+    pub fn room(&mut self, at: Place<'_>) -> Result<usize, Corrupt> {
         // Pairs with the consumer's release of `head`: its reads of the room are over.
-        let used = self
-            .tail
-            .wrapping_sub(at.words.head.0.load(Ordering::Acquire));
-        if used > RING_BYTES as u32 {
+        let head = at.words.head.0.load(Ordering::Acquire);
+        if head.wrapping_sub(self.head) > self.published.wrapping_sub(self.head) {
             return Err(Corrupt("head"));
         }
-        Ok(RING_BYTES - used as usize)
+        self.head = head;
+        Ok(RING_BYTES - self.tail.wrapping_sub(head) as usize)
     }
 
     /// Writes one frame, made of the parts one behind the other, if there is room. It is not published yet.
@@ -106,7 +108,7 @@ impl Producer {
     }
 
     /// Says that the producer sleeps until there is room. False if there is more room than `known` already.
-    pub fn sleep(&self, at: Place<'_>, known: usize) -> Result<bool, Corrupt> {
+    pub fn sleep(&mut self, at: Place<'_>, known: usize) -> Result<bool, Corrupt> {
         at.words.producer_sleeps.0.store(1, Ordering::Relaxed);
         fence(Ordering::SeqCst);
         if self.room(at)? > known {
@@ -128,21 +130,21 @@ fn wants_wake(sleeps: &AtomicU32) -> bool {
 #[derive(Debug, Default)]
 pub struct Consumer {
     head: u32,
+    /// How much of it the producer was told.
+    released: u32,
 }
 
 impl Consumer {
     fn available(&self, at: Place<'_>) -> Result<u32, Corrupt> {
         // Pairs with the producer's release of `tail`: the frames up to it are whole.
-        let available = at
-            .words
-            .tail
-            .0
-            .load(Ordering::Acquire)
-            .wrapping_sub(self.head);
-        if available > RING_BYTES as u32 {
+        let tail = at.words.tail.0.load(Ordering::Acquire);
+        // Beyond the room that it was given a producer cannot write: so there is an end to what is read before a release.
+        let published = tail.wrapping_sub(self.released);
+        let read = self.head.wrapping_sub(self.released);
+        if published > RING_BYTES as u32 || published < read {
             return Err(Corrupt("tail"));
         }
-        Ok(available)
+        Ok(published - read)
     }
 
     /// Whether a frame is published.
@@ -184,6 +186,7 @@ impl Consumer {
 
     /// Gives the room of all frames read back. True if the producer sleeps and must be woken through the socket.
     pub fn release(&mut self, at: Place<'_>) -> bool {
+        self.released = self.head;
         at.words.head.0.store(self.head, Ordering::Release);
         wants_wake(&at.words.producer_sleeps.0)
     }
@@ -241,7 +244,10 @@ mod tests {
             let at = place(&memory);
             at.words.tail.0.store(start, Ordering::Relaxed);
             at.words.head.0.store(start, Ordering::Relaxed);
-            let (mut p, mut c) = (Producer { tail: start, published: start }, Consumer { head: start });
+            let (mut p, mut c) = (
+                Producer { tail: start, published: start, head: start },
+                Consumer { head: start, released: start },
+            );
             let mut byte = 0u8;
             for round in rounds {
                 let mut sent = Vec::new();
@@ -279,8 +285,51 @@ mod tests {
                 prop_assert!(frame.len() <= RING_BYTES);
             }
             let mut p = Producer::default();
-            let _ = p.write(at, &[&bytes]);
+            prop_assert_eq!(p.write(at, &[&bytes]).is_ok(), head == 0, "nothing is published, so nothing is consumed");
         }
+    }
+
+    #[test]
+    fn room_that_was_given_is_not_taken_back() {
+        let memory = memory();
+        let at = place(&memory);
+        let (mut p, mut c) = (Producer::default(), Consumer::default());
+        assert!(p.write(at, &[&[0; 996]]).unwrap());
+        assert_eq!(p.room(at), Ok(RING_BYTES - 1000));
+        at.words.head.0.store(1000, Ordering::Relaxed);
+        assert_eq!(p.room(at), Err(Corrupt("head")), "it is not published");
+        at.words.head.0.store(0, Ordering::Relaxed);
+        p.publish(at);
+        assert!(c.read(at, &mut Vec::new()).unwrap());
+        c.release(at);
+        assert_eq!(p.room(at), Ok(RING_BYTES));
+        at.words.head.0.store(999, Ordering::Relaxed);
+        assert_eq!(p.room(at), Err(Corrupt("head")), "it was consumed");
+    }
+
+    #[test]
+    fn there_is_an_end_to_what_is_read_at_once() {
+        let memory = memory();
+        let at = place(&memory);
+        let mut c = Consumer::default();
+        let mut tail = 0;
+        let mut next = || {
+            tail += 1004u32;
+            memory.write(
+                TO_HOST + ((tail - 1004) & MASK) as usize,
+                &1000u32.to_le_bytes(),
+            );
+            at.words.tail.0.store(tail, Ordering::Relaxed);
+        };
+        let mut frames = 0;
+        let end = loop {
+            next();
+            match c.read(at, &mut Vec::new()) {
+                Ok(true) => frames += 1,
+                end => break end,
+            }
+        };
+        assert_eq!((end, frames), (Err(Corrupt("tail")), RING_BYTES / 1004));
     }
 
     #[test]

@@ -21,6 +21,8 @@ mod processes;
 mod slot;
 mod stream;
 mod supervisor;
+#[cfg(test)]
+mod tests;
 
 pub use builder::{Pool, PoolBuilder, inspect};
 pub use calls::Imap;

@@ -230,6 +230,9 @@ impl Results {
             core.spun(!matches!(found, Found::Nothing));
             if !core.spin(false) {
                 core.pump();
+                if !core.sleep() {
+                    core.overlook();
+                }
             }
             if matches!(found, Found::Nothing) {
                 found = look(&mut core);

@@ -101,24 +101,21 @@ impl Shared {
                     core.watchers.drain(..).for_each(std::task::Waker::wake);
                     return;
                 }
+                let mut busy = false;
                 if !core.logs.is_empty() {
                     core.leave();
                     drop(core);
-                    let delivered = self.deliver_some();
+                    // If another thread delivers, it will see these too.
+                    busy = self.deliver_some();
                     core = self.core();
                     // While the user's function took its time, rings filled up, and workers waited for room.
                     core.come_back();
-                    if delivered {
-                        core.on_time();
-                        continue;
-                    }
-                    // Another thread delivers, and will see these too. Deadlines do not wait for it.
                 }
-                if !core.sleep() {
-                    continue;
-                }
+                // A worker that always has something does not keep the others' sockets and deadlines waiting.
+                busy |= !core.sleep();
                 core.wakes_at = core.next_deadline();
                 match core.wakes_at {
+                    _ if busy => Some(Duration::ZERO),
                     u64::MAX => None,
                     at => Some(Duration::from_nanos(at.saturating_sub(now()))),
                 }

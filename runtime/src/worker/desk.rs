@@ -20,8 +20,6 @@ use crate::sys::memory::Mapping;
 const PUBLISH_NANOS: u64 = 200_000;
 /// Bytes of results after which they are worth publishing.
 const PUBLISH_BYTES: usize = 16 << 10;
-/// Payloads between two waits for the host to have taken them. Fewer than a host keeps.
-const PAYLOADS: u32 = 32;
 /// The mark of an item that has its result, in the place of its emitted bytes.
 const REPORTED: u64 = u64::MAX;
 
@@ -87,7 +85,6 @@ struct State {
     logged: u64,
     published: u64,
     pending: usize,
-    payloads: u32,
     /// Why the link failed in the middle of a guest's call.
     broken: Option<LinkError>,
 }
@@ -114,7 +111,6 @@ impl Desk {
             logged: 0,
             published: 0,
             pending: 0,
-            payloads: 0,
             broken: None,
         })))
     }
@@ -307,13 +303,6 @@ impl State {
         if payload.len() <= MAX_INLINE {
             return self.write(&[&encode_result(item, status, false, fuel), payload]);
         }
-        if self.payloads == PAYLOADS {
-            self.payloads = 0;
-            if !self.link.drain()? {
-                return Err(Fault::Gone);
-            }
-        }
-        self.payloads += 1;
         if !self.link.send_file(payload)? {
             return Err(Fault::Gone);
         }

@@ -72,7 +72,7 @@ impl Core {
     }
 
     pub(in crate::pool) fn start_worker(&mut self, at: usize, time: u64) -> std::io::Result<()> {
-        let (link, end) = HostLink::new()?;
+        let (mut link, end) = HostLink::new()?;
         let slot = SlotId(at as u32);
         let generation = self.places[at].slot.start(time);
         self.poller.add(link.as_fd(), token(slot, generation))?;
@@ -81,6 +81,7 @@ impl Core {
         place.link = Some(link);
         place.exit = None;
         place.chunk_done = 0;
+        place.blocked = None;
         place.kill = self.launcher.start(slot, generation, end)?;
         self.stats.workers_started += 1;
         Ok(())
@@ -123,11 +124,47 @@ impl Core {
     /// Sends a chunk of a job to a worker. False if nothing could be sent.
     pub(in crate::pool) fn send_chunk(&mut self, at: usize, id: JobId) -> bool {
         match self.try_send_chunk(at, id) {
-            Ok(sent) => sent,
+            Ok(true) => {
+                self.places[at].blocked = None;
+                true
+            }
+            Ok(false) => {
+                self.note_blocked(at);
+                false
+            }
             Err(e) => {
                 self.violation(at, e.to_string());
                 false
             }
+        }
+    }
+
+    /// A worker does not take what it is to be sent. One that has nothing to do has read all that it was sent before, or
+    /// is about to: if it does not, no deadline of an item would ever end it.
+    fn note_blocked(&mut self, at: usize) {
+        let place = &mut self.places[at];
+        let Some(link) = &mut place.link else { return };
+        if place.slot.unfinished() > 0 {
+            return;
+        }
+        let asked = link.room().and_then(|room| {
+            place.blocked.get_or_insert((now(), room));
+            link.sleep_for_room(room)
+        });
+        match asked {
+            Ok(true) => {}
+            Ok(false) => self.overlook(),
+            Err(e) => self.violation(at, e.to_string()),
+        }
+    }
+
+    /// A worker that took nothing may have made room since, when there was nothing to send any more.
+    pub(in crate::pool) fn look_for_room(&mut self, at: usize) {
+        let place = &mut self.places[at];
+        if let (Some((_, known)), Some(link)) = (place.blocked, &mut place.link)
+            && link.room().is_ok_and(|room| room > known)
+        {
+            place.blocked = None;
         }
     }
 
@@ -233,9 +270,7 @@ impl Core {
         let written = link.write(&[&head.encode(), &heads, payload])?;
         debug_assert!(written, "the room was asked for");
         link.publish();
-        if self.spinners == 0 {
-            link.sleep();
-        }
+        let overlooked = self.spinners == 0 && !link.sleep();
         place.chunks.push_back(Chunk {
             end: first.plus(count),
             items: count,
@@ -243,6 +278,9 @@ impl Core {
             mark: link.mark(),
         });
         self.stats.chunks += 1;
+        if overlooked {
+            self.overlook();
+        }
         Ok(true)
     }
 

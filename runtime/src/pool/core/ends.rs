@@ -33,6 +33,7 @@ impl Core {
             return;
         }
         self.read_frames(at);
+        self.look_for_room(at);
         match late(self) {
             None => {}
             Some(Late::Taking) => {
@@ -96,7 +97,10 @@ impl Core {
         let Some(link) = place.link.take() else {
             return;
         };
-        place.kill = None;
+        // One that closed its socket and lives on is not to outlive its handle.
+        if let (Some(kill), None) = (place.kill.take(), status) {
+            kill.kill();
+        }
         place.bound.clear();
         place.chunks.clear();
         let claimed = link.page().claim.read();

@@ -74,6 +74,8 @@ struct Place {
     chunk_done: u64,
     /// When it was last read while the supervisor was away.
     read_at: u64,
+    /// Since when it has nothing to do and takes nothing, and how many bytes it would take.
+    blocked: Option<(u64, usize)>,
     exit: Option<ExitStatus>,
     /// Starts here that failed, since one did not.
     failed_starts: u32,
@@ -107,8 +109,12 @@ impl Place {
         }
     }
 
-    /// When the worker is late if it does not go on, and for what. `None` while it has nothing to do.
+    /// When the worker is late if it does not go on, and for what. `None` while there is nothing for it to do.
     fn due(&self, limits: &Limits) -> Option<(u64, Late)> {
+        if let (0, Some((since, _))) = (self.slot.unfinished(), self.blocked) {
+            let due = since.saturating_add(nanos(limits.start_timeout));
+            return Some((due, Late::Taking));
+        }
         Some(match self.slot.is_running() || self.has_taken() {
             true => {
                 let since = self.slot.running_since()?;
@@ -193,6 +199,8 @@ pub(super) struct Core {
     pub wakes_at: u64,
     /// Since when the supervisor is busy with the user's own function, if it is.
     away: Option<u64>,
+    /// The supervisor was woken for what a worker has, and has not slept since.
+    overlooked: bool,
     /// Threads that look for frames by themselves.
     spinners: u32,
     /// How often spinning found nothing, since it last found something.
@@ -229,6 +237,7 @@ impl Core {
                 chunks: Default::default(),
                 chunk_done: 0,
                 read_at: 0,
+                blocked: None,
                 exit: None,
                 failed_starts: 0,
             })
@@ -252,6 +261,7 @@ impl Core {
             failures: BTreeMap::new(),
             wakes_at: 0,
             away: None,
+            overlooked: false,
             spinners: 0,
             spun_in_vain: 0,
             no_spin: 0,
@@ -442,16 +452,25 @@ impl Core {
         }
     }
 
-    /// Asks all workers to ring when they have something. Returns false if one has something now.
+    /// Asks all workers to ring when they have something. Returns false if one has something now: that one is not asked.
     pub fn sleep(&mut self) -> bool {
         if self.spinners > 0 {
             return true;
         }
+        self.overlooked = false;
         let mut quiet = true;
-        for place in self.places.iter().filter(|p| p.slot.unfinished() > 0) {
-            quiet &= place.link.as_ref().is_none_or(HostLink::sleep);
+        for place in self.places.iter_mut().filter(|p| p.slot.unfinished() > 0) {
+            quiet &= place.link.as_mut().is_none_or(HostLink::sleep);
         }
         quiet
+    }
+
+    /// A worker has something now, and was not asked to ring when there is more. So the supervisor has to look.
+    pub fn overlook(&mut self) {
+        if !self.overlooked {
+            self.overlooked = true;
+            self.waker.wake();
+        }
     }
 
     /// A thread starts, or stops, looking for frames by itself. False if it must look once more.

@@ -88,14 +88,16 @@ impl Core {
                     self.notify();
                 }
             }
-            FromWorker::StartFailed { message, backtrace } => {
+            FromWorker::StartFailed { message, backtrace }
+                if matches!(place.slot.state(), State::Starting { .. }) =>
+            {
                 let message = printable(&message, MESSAGE_BYTES);
                 let backtrace = checked_backtrace(backtrace);
                 self.end_worker(at, Cause::NotReady(message.clone()), None);
                 self.give_up(Broken::Start { message, backtrace });
             }
             FromWorker::WantFile(bytes) => self.give_file(at, bytes),
-            FromWorker::Born | FromWorker::Doorbell => {
+            FromWorker::StartFailed { .. } | FromWorker::Born | FromWorker::Doorbell => {
                 self.violation(at, "a message out of turn".into());
             }
         }
@@ -302,7 +304,11 @@ impl Core {
             return Ok(());
         };
         job.used(item.index, fuel);
-        let text = |bytes: &Bytes| printable(&String::from_utf8_lossy(bytes), MESSAGE_BYTES);
+        // More is not shown, so it is not looked at.
+        let text = |bytes: &Bytes| {
+            let start = &bytes[..bytes.len().min(MESSAGE_BYTES + 1)];
+            printable(&String::from_utf8_lossy(start), MESSAGE_BYTES)
+        };
         match status {
             Status::Done => job.succeed(item.index, value, took),
             Status::Failed => {
@@ -359,6 +365,9 @@ impl Core {
     }
 
     pub(in crate::pool) fn violation(&mut self, at: usize, reason: String) {
+        if let Some(link) = &mut self.places[at].link {
+            link.distrust();
+        }
         self.end_worker(at, Cause::Violation(reason), None);
     }
 }

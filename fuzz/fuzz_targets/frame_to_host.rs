@@ -1,0 +1,5 @@
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    wasmpool_fuzz::run("frame_to_host", data);
+});
