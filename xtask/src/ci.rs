@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Result, bail};
 
 use crate::project::Project;
-use crate::{demo, licences, run, test};
+use crate::{apart, demo, licences, run, test};
 
 /// Runs all checks, and stops at the first that fails.
 ///
@@ -26,6 +26,7 @@ pub fn run(project: &Project) -> Result<()> {
     let mut doc = project.cargo(&["doc", "--workspace", "--no-deps"]);
     run::run(doc.env("RUSTDOCFLAGS", "-D warnings"))?;
 
+    apart::check(project)?;
     let guests = test::run(project, &[])?;
     if !guests.skipped.is_empty() {
         bail!(

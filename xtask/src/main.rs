@@ -2,6 +2,7 @@
 //!
 //! This file owns the command line; each command is a module. Nothing here is linked into what the project ships.
 
+mod apart;
 mod ci;
 mod demo;
 mod guests;

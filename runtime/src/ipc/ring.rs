@@ -121,9 +121,15 @@ impl Producer {
 
 /// Takes the other side's wish to be woken. The fence orders it behind the index stored before: either this side sees
 /// the wish, or the other side sees the index before it sleeps.
+///
+/// A wish that is made between the two steps is overwritten. Who made it is woken all the same, and makes it again.
 fn wants_wake(sleeps: &AtomicU32) -> bool {
     fence(Ordering::SeqCst);
-    sleeps.load(Ordering::Relaxed) != 0 && sleeps.swap(0, Ordering::Relaxed) != 0
+    let wishes = sleeps.load(Ordering::Relaxed) != 0;
+    if wishes {
+        sleeps.store(0, Ordering::Relaxed);
+    }
+    wishes
 }
 
 /// The consumer's own state.
