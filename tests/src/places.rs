@@ -122,6 +122,26 @@ impl Temporary {
     }
 }
 
+/// A copy of the program, in a folder that every user may look into: its processes are told from all others by it.
+#[derive(Debug)]
+pub struct Copied {
+    /// Where it is, without links on the way.
+    pub path: PathBuf,
+    _folder: Temporary,
+}
+
+/// Copies the program. To be done before there are threads: a child of another one would hold the copy open for writing,
+/// which then cannot be run.
+pub fn copied() -> Copied {
+    let folder = temporary();
+    let path = folder.path("wasmpool");
+    std::fs::copy(program(), &path).expect("the program can be copied");
+    Copied {
+        path: path.canonicalize().expect("it is there"),
+        _folder: folder,
+    }
+}
+
 impl Drop for Temporary {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);

@@ -1,11 +1,11 @@
 //! `wasmpool audit` as its users run it: as root, as an ordinary user, where namespaces are forbidden; in every format.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
 use serde_json::Value;
 use wasmpool::audit::{LayerState, Outcome, Report, Verdict, probes};
-use wasmpool_tests::{Ran, Suite, Temporary, module, program, temporary, wasmpool, wasmpool_at};
+use wasmpool_tests::{Ran, Suite, copied, module, temporary, wasmpool, wasmpool_at};
 
 /// An ordinary user that no system has.
 const NOBODY_ELSE: &str = "61001";
@@ -15,7 +15,7 @@ const WITHOUT_NAMESPACES: &str = "echo 0 > /proc/sys/user/max_user_namespaces &&
 
 fn main() -> ExitCode {
     // Before there are threads: a child of another one would hold a copy open for writing, which then cannot be run.
-    let copy = Copied::new();
+    let copy = copied();
     let path = copy.path.clone();
     Suite::new()
         .test("as_this_user", as_this_user)
@@ -32,24 +32,6 @@ fn main() -> ExitCode {
         .test("own_module::refused", a_module_that_is_refused)
         .test("arguments", arguments)
         .run()
-}
-
-/// A copy of the program where every user may run it.
-struct Copied {
-    path: PathBuf,
-    _folder: Temporary,
-}
-
-impl Copied {
-    fn new() -> Self {
-        let folder = temporary();
-        let path = folder.path("wasmpool");
-        std::fs::copy(program(), &path).expect("the program can be copied");
-        Copied {
-            path,
-            _folder: folder,
-        }
-    }
 }
 
 /// Whether a command works here.

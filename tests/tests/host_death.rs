@@ -1,12 +1,12 @@
 //! When the host dies, whatever kills it, every process that it started ends.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use wasmpool_tests::{
-    PATIENCE, Random, Suite, Temporary, Watched, module, patiently, program, running_program,
-    temporary, wasmpool_at, workers,
+    PATIENCE, Random, Suite, Watched, copied, module, patiently, running_program, wasmpool_at,
+    workers,
 };
 
 const KILLS: usize = 50;
@@ -15,31 +15,13 @@ const BOUND: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
     // Before there are threads: a child of another one would hold a copy open for writing, which then cannot be run.
-    let (first, second) = (Copied::new(), Copied::new());
+    let (first, second) = (copied(), copied());
     Suite::new()
         .test("killed_at_random_instants", move || {
             killed_at_random_instants(&first.path);
         })
         .test("an_ordinary_end", move || an_ordinary_end(&second.path))
         .run()
-}
-
-/// A copy of the program, by which its processes are told from all others.
-struct Copied {
-    path: PathBuf,
-    _folder: Temporary,
-}
-
-impl Copied {
-    fn new() -> Self {
-        let folder = temporary();
-        let path = folder.path("wasmpool");
-        std::fs::copy(program(), &path).expect("the program can be copied");
-        Copied {
-            path: path.canonicalize().expect("it is there"),
-            _folder: folder,
-        }
-    }
 }
 
 /// Whoever is left of a host: descendants that were seen, and all that run its copy of the program.

@@ -266,7 +266,7 @@ impl HostLink {
             if self.closed {
                 break;
             }
-            let received = match self.socket.try_recv_plain(&mut buffer) {
+            let received = match self.socket.try_recv(&mut buffer) {
                 Ok(Some(received)) => received,
                 Ok(None) => {
                     self.closed = true;

@@ -330,7 +330,6 @@ pub const FORK_SERVER: &[Call] = &[
         libc::SYS_prctl,
         &[
             first_is(libc::PR_SET_PDEATHSIG),
-            first_is(libc::PR_SET_DUMPABLE),
             first_is(libc::PR_SET_NO_NEW_PRIVS),
         ],
         "steps of a worker's confinement",

@@ -6,6 +6,7 @@
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// What groups are called: this, the host's process number, a counter.
@@ -41,7 +42,11 @@ impl Group {
             io::ErrorKind::Unsupported,
             "no control group can bound memory here",
         );
-        for parents in places(&mounts, &own) {
+        let places = places(&mounts, &own);
+        // Hosts that are gone leave no more of them while this one runs, but a few.
+        static SWEPT: Once = Once::new();
+        SWEPT.call_once(|| places.iter().flatten().for_each(|p| sweep(&p.directory)));
+        for parents in places {
             match Group::below(&parents, &name, memory, processes) {
                 Ok(group) => return Ok(group),
                 Err(e) => last = e,
@@ -55,7 +60,6 @@ impl Group {
             directories: Vec::new(),
         };
         for parent in parents {
-            sweep(&parent.directory);
             let directory = parent.directory.join(name);
             fs::create_dir(&directory)?;
             group.directories.push(directory.clone());

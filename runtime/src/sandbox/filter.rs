@@ -8,7 +8,7 @@ use seccompiler::{
     SeccompRule, TargetArch, apply_filter, apply_filter_all_threads,
 };
 
-use super::calls::{self, Call};
+use super::calls::Call;
 
 /// A filter, ready to be put in force.
 #[derive(Clone, Debug)]
@@ -63,11 +63,6 @@ impl Filter {
         Ok(Filter(program.map_err(io::Error::other)?))
     }
 
-    /// The filter of a compiler.
-    pub fn compiler() -> io::Result<Filter> {
-        Filter::new(&[calls::COMPILER], None)
-    }
-
     /// Puts it in force for the calling thread, which must be the only one, and for all it forks.
     pub fn apply(&self) -> io::Result<()> {
         apply_filter(&self.0).map_err(error)
@@ -88,6 +83,7 @@ fn error(error: seccompiler::Error) -> io::Error {
 
 #[cfg(test)]
 mod tests {
+    use super::super::calls;
     use super::*;
 
     const LISTS: [(&str, &[Call]); 6] = [

@@ -13,7 +13,7 @@
 use std::io;
 use std::os::fd::AsFd;
 
-use rustix::process::{Pid, getpid};
+use rustix::process::Pid;
 use thiserror::Error;
 
 pub mod calls;
@@ -136,9 +136,8 @@ pub fn confine(role: Role, socket: &Socket, parent: Pid) -> Result<Confined, San
             parent = go_on_inside(parent)?;
         }
     }
-    process::die_with_parent(parent).map_err(SandboxError::ParentDeath)?;
+    part_from(parent)?;
     layers.add(Layer::ParentDeath);
-    process::own_session().map_err(SandboxError::Session)?;
     layers.add(Layer::Session);
     if layers.has(Layer::MountNamespace) && confine::empty_root().is_err() {
         layers = layers.without(Layer::MountNamespace);
@@ -152,6 +151,13 @@ pub fn confine(role: Role, socket: &Socket, parent: Pid) -> Result<Confined, San
         layers.add(Layer::WriteXorExecute);
     }
     Ok(Confined { layers })
+}
+
+/// The steps that every process has to take itself, since no fork inherits them: it is killed with its parent, and leaves
+/// the parent's session.
+fn part_from(parent: Option<Pid>) -> Result<(), SandboxError> {
+    process::die_with_parent(parent).map_err(SandboxError::ParentDeath)?;
+    process::own_session().map_err(SandboxError::Session)
 }
 
 /// Forks the first process of the new process namespace, which goes on. This one keeps it: it waits for its end and
@@ -232,8 +238,7 @@ impl Fenced {
     /// # Errors
     /// The first step that failed.
     pub fn lock_like_compiler(self, parent: Pid) -> Result<Locked, SandboxError> {
-        process::die_with_parent(Some(parent)).map_err(SandboxError::ParentDeath)?;
-        process::own_session().map_err(SandboxError::Session)?;
+        part_from(Some(parent))?;
         self.lock_compiler()
     }
 
@@ -287,16 +292,10 @@ impl Server {
     /// # Errors
     /// The first step that failed.
     pub fn lock_worker(self, parent: Pid) -> Result<Locked, SandboxError> {
-        process::die_with_parent(Some(parent)).map_err(SandboxError::ParentDeath)?;
-        process::own_session().map_err(SandboxError::Session)?;
+        part_from(Some(parent))?;
         process::limit_processes().map_err(SandboxError::ResourceLimits)?;
         self.worker.apply().map_err(SandboxError::Seccomp)?;
         Ok(Locked::new(self.layers))
-    }
-
-    /// Who the parent of the workers is that this process forks.
-    pub fn pid(&self) -> Pid {
-        getpid()
     }
 }
 

@@ -85,9 +85,9 @@ pub fn cut_and_seal(fd: &OwnedFd, len: u64) -> io::Result<()> {
     ftruncate(fd, len)?;
     fcntl_add_seals(fd, SEALED)?;
     // Who could write into it could have cut it, between the two calls.
-    match u64::try_from(fstat(fd)?.st_size) {
-        Ok(size) if size == len => Ok(()),
-        _ => Err(io::Error::new(
+    match check_sealed(fd)? == len {
+        true => Ok(()),
+        false => Err(io::Error::new(
             io::ErrorKind::InvalidData,
             "a file that its writer has cut",
         )),

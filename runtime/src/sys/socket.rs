@@ -87,26 +87,25 @@ impl Socket {
 
     /// Whether there is something to receive now.
     pub fn has_message(&self) -> bool {
-        let mut fds = [PollFd::new(&self.0, PollFlags::IN)];
-        let now = Timespec {
-            tv_sec: 0,
-            tv_nsec: 0,
-        };
-        poll(&mut fds, Some(&now)).is_ok() && fds[0].revents().contains(PollFlags::IN)
+        let now = self.events(PollFlags::IN);
+        now.is_some_and(|events| events.contains(PollFlags::IN))
     }
 
     /// Whether somebody holds the other end now.
     pub fn is_held(&self) -> bool {
-        let mut fds = [PollFd::new(&self.0, PollFlags::empty())];
-        poll(
-            &mut fds,
-            Some(&Timespec {
-                tv_sec: 0,
-                tv_nsec: 0,
-            }),
-        )
-        .is_ok()
-            && fds[0].revents().is_empty()
+        let now = self.events(PollFlags::empty());
+        now.is_some_and(|events| events.is_empty())
+    }
+
+    /// What of `wanted`, or of what is always told, is the case now.
+    fn events(&self, wanted: PollFlags) -> Option<PollFlags> {
+        let mut fds = [PollFd::new(&self.0, wanted)];
+        let now = Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        poll(&mut fds, Some(&now)).ok()?;
+        Some(fds[0].revents())
     }
 
     /// Sends nothing any more: the other end comes to the end of what was sent, though this one stays open.
@@ -145,27 +144,18 @@ impl Socket {
     ///
     /// A message that does not fit into `buffer`, or with more descriptors than [`MAX_FDS`], is an error.
     pub fn recv(&self, buffer: &mut [u8]) -> io::Result<Option<Received>> {
-        self.recv_with(buffer, RecvFlags::CMSG_CLOEXEC)
-    }
-
-    /// Takes one message or fails with `WouldBlock`.
-    pub fn try_recv(&self, buffer: &mut [u8]) -> io::Result<Option<Received>> {
-        self.recv_with(buffer, RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT)
-    }
-
-    /// The same from a process that has no business to send descriptors: a message with any is an error, and they
-    /// never enter this process.
-    pub fn try_recv_plain(&self, buffer: &mut [u8]) -> io::Result<Option<Received>> {
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmCredentials(1))];
-        let mut control = RecvAncillaryBuffer::new(&mut space);
-        self.recv_into(buffer, &mut control, RecvFlags::DONTWAIT)
-    }
-
-    fn recv_with(&self, buffer: &mut [u8], flags: RecvFlags) -> io::Result<Option<Received>> {
         let mut space =
             [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS), ScmCredentials(1))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
-        self.recv_into(buffer, &mut control, flags)
+        self.recv_into(buffer, &mut control, RecvFlags::CMSG_CLOEXEC)
+    }
+
+    /// Takes one message or fails with `WouldBlock`. For the host: whom it hears has no business to send descriptors, so
+    /// that a message with any is an error, and they never enter this process.
+    pub fn try_recv(&self, buffer: &mut [u8]) -> io::Result<Option<Received>> {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmCredentials(1))];
+        let mut control = RecvAncillaryBuffer::new(&mut space);
+        self.recv_into(buffer, &mut control, RecvFlags::DONTWAIT)
     }
 
     fn recv_into(
@@ -237,7 +227,7 @@ mod tests {
         a.send(b"fd", &[r.as_fd()]).unwrap();
         let before = std::fs::read_dir("/proc/self/fd").unwrap().count();
         assert_eq!(
-            b.try_recv_plain(&mut buffer).unwrap_err().kind(),
+            b.try_recv(&mut buffer).unwrap_err().kind(),
             io::ErrorKind::InvalidData
         );
         assert_eq!(std::fs::read_dir("/proc/self/fd").unwrap().count(), before);

@@ -7,7 +7,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use rustix::process::Pid;
+use rustix::process::{Pid, getpid};
 
 use super::allocator::end_without_memory;
 use super::desk::Desk;
@@ -161,7 +161,7 @@ impl Server {
             component,
             wall,
         } = self;
-        let parent = wall.pid();
+        let parent = getpid();
         match forking.fork((slot, generation)) {
             // Descriptors of memory images, which workers need, stay.
             Side::Child(control) => exit_now(worker(component, slot, end, control, wall, parent)),
