@@ -5,6 +5,7 @@
 //! - `page`: the words that both sides of a worker's shared memory read and write.
 //! - `ring`: byte rings in it, frames in and out.
 //! - `frame`: what the frames mean.
+//! - `call`: what a worker asks of shared objects, and the answers.
 //! - `wire`: the messages on sockets.
 //! - `link`: a worker's socket and rings together, one type a side.
 //! - `trial`: the shared memory of a probe's process.
@@ -13,6 +14,7 @@
 //!
 //! Everything that is read here was written by a process that may be hostile: it is bounded and copied, then parsed.
 
+pub mod call;
 pub mod frame;
 pub mod ground;
 pub mod launch;
