@@ -80,6 +80,7 @@ pub mod ids;
 pub mod ipc;
 pub mod limits;
 pub mod mode;
+pub mod objects;
 pub mod pool;
 pub mod sandbox;
 pub mod sys;

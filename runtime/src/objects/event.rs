@@ -1,0 +1,84 @@
+//! An event, as the host sees it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::host::{ask, tell};
+use super::object::{Handle, Object};
+use super::state::{EventState, Which, with};
+use crate::ipc::call::{Answer, Op};
+
+/// A flag to wait for. A clone is the same event.
+///
+/// ```
+/// use std::time::Duration;
+/// use wasmpool::objects::Event;
+///
+/// let ready = Event::new();
+/// let other = ready.clone();
+/// let thread = std::thread::spawn(move || other.wait(None));
+/// ready.set();
+/// assert!(thread.join().unwrap());
+/// ready.clear();
+/// assert!(!ready.wait(Some(Duration::ZERO)));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Event {
+    pub(super) handle: Arc<Handle>,
+}
+
+impl Event {
+    /// An event whose flag is not set.
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Event {
+        let which = with(|state| {
+            state.add(
+                None,
+                Which::Event,
+                |s| &mut s.events,
+                |_| EventState::default(),
+            )
+        });
+        Event {
+            handle: Handle::new(which),
+        }
+    }
+
+    /// Calls it this in messages for people.
+    #[must_use]
+    pub fn named(self, name: &str) -> Event {
+        with(|state| state.rename(self.handle.which, name));
+        self
+    }
+
+    /// Sets the flag and wakes everybody who waits for it.
+    pub fn set(&self) {
+        self.tell(Op::Set);
+    }
+
+    /// Clears the flag.
+    pub fn clear(&self) {
+        self.tell(Op::Clear);
+    }
+
+    /// Whether the flag is set.
+    pub fn is_set(&self) -> bool {
+        self.tell(Op::Is) == Answer::Flag(true)
+    }
+
+    /// Waits until the flag is set. False if the timeout passed first.
+    pub fn wait(&self, timeout: Option<Duration>) -> bool {
+        ask(
+            &Object::from(self),
+            self.handle.host,
+            Op::AwaitSet,
+            timeout,
+            None,
+        )
+        .0 == Answer::Done
+    }
+
+    fn tell(&self, op: Op) -> Answer {
+        tell(&Object::from(self), self.handle.host, op).0
+    }
+}

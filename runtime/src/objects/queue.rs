@@ -1,0 +1,364 @@
+//! A queue, as the host sees it.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use thiserror::Error;
+
+use super::host::{ask, tell};
+use super::message::Message;
+use super::object::{Handle, Object};
+use super::state::{QueueOptions, QueueState, Which, with};
+use crate::ipc::call::{Answer, Op, Refusal};
+
+/// Messages of a queue, or of a direction of a pipe, at most, by default.
+pub(super) const MESSAGES: usize = 65_536;
+/// Their bytes together, at most, by default.
+pub(super) const BYTES: u64 = 64 << 20;
+
+/// First in, first out, between any number of producers and consumers: workers, and threads of the host. A clone is the
+/// same queue.
+///
+/// It is bounded by a number of messages and by their bytes together: a put waits while either bound is reached, and
+/// nobody overtakes who waits. A message is put whole or not at all, and delivered to exactly one consumer; those of one
+/// producer are delivered in its order.
+///
+/// A [`joinable`](Queue::joinable) queue keeps each message until its consumer has confirmed it by
+/// [`task_done`](Queue::task_done). Where a worker ends before that, its messages are delivered again, before all others,
+/// and so possibly handled twice. For this it keeps at most about as much for each consumer as the queue may hold (and at
+/// least 1,024 messages): who owes more gets no message before it confirms some. Of any other queue a message that was
+/// delivered is delivered, and may be [`lost`](Queue::lost) with the worker that got it.
+///
+/// All threads of the host are one consumer.
+///
+/// ```
+/// use wasmpool::objects::{GetError, Queue};
+///
+/// let queue = Queue::new();
+/// queue.put(b"one", None)?;
+/// queue.put(b"two", None)?;
+/// queue.close();
+/// assert_eq!(queue.get(None)?, b"one");
+/// assert_eq!(queue.get(None)?, b"two");
+/// assert!(matches!(queue.get(None), Err(GetError::Closed)));
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Queue {
+    pub(super) handle: Arc<Handle>,
+}
+
+/// A queue made by [`Queue::joinable`].
+pub type JoinableQueue = Queue;
+
+/// How a queue is made.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct QueueBuilder {
+    options: QueueOptions,
+    name: Option<String>,
+}
+
+/// Why a message was not put.
+#[derive(Debug, Error)]
+pub enum PutError {
+    /// There was no room until the timeout passed.
+    #[error("the queue is full, and there was no room until the timeout passed")]
+    Full,
+    /// The queue was closed.
+    #[error("the queue is closed, and takes no more messages")]
+    Closed,
+    /// The message alone is larger than the queue's bound; the value is that bound in bytes.
+    #[error(
+        "the message is larger than all that the queue holds, {0} bytes; make the queue with more, or put parts"
+    )]
+    TooLarge(u64),
+    /// The value cannot be written as bytes.
+    #[error("the value cannot be encoded")]
+    Encode(#[source] postcard::Error),
+    /// The system has no memory for it.
+    #[error("there is no memory for the message")]
+    Memory(#[source] io::Error),
+}
+
+/// Why there is no message.
+#[derive(Debug, Error)]
+pub enum GetError {
+    /// No message came until the timeout passed.
+    #[error("the queue is empty, and no message came until the timeout passed")]
+    Empty,
+    /// The queue was closed and every message of it has been delivered: there will never be another.
+    #[error("the queue is closed, and all of its messages have been delivered")]
+    Closed,
+    /// A message came that is no value of the wanted type. It is taken; in a joinable queue it waits to be confirmed.
+    #[error("the message is no value of the type asked for")]
+    Decode(#[source] postcard::Error),
+    /// The system has no memory for the message, which is back in the queue.
+    #[error("there is no memory for the message, which stays in the queue")]
+    Memory(#[source] io::Error),
+}
+
+/// Why a message was not confirmed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum TaskDoneError {
+    /// The queue is not joinable: it does not count what is dealt with.
+    #[error("the queue does not count what is dealt with: make it with `Queue::joinable`")]
+    NotJoinable,
+    /// Every message that the host got is confirmed.
+    #[error("every message that the host got from the queue is confirmed already")]
+    NothingOwed,
+}
+
+/// Messages that were delivered as often as they may be, each time to a worker that ended before it confirmed them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeadLetters {
+    /// The messages, in the order in which they were given up.
+    pub messages: Vec<Vec<u8>>,
+    /// How many there were besides: at most as much is kept as the queue may hold, the latest.
+    pub dropped: u64,
+}
+
+impl Queue {
+    /// A queue of at most 65,536 messages and 64 MiB.
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Queue {
+        Queue::builder().build()
+    }
+
+    /// A queue, with the same bounds, that counts what is dealt with.
+    pub fn joinable() -> JoinableQueue {
+        Queue::builder().joinable(true).build()
+    }
+
+    /// A queue with other options than those of [`new`](Queue::new).
+    pub fn builder() -> QueueBuilder {
+        let options = QueueOptions {
+            messages: MESSAGES,
+            bytes: BYTES,
+            joinable: false,
+            deliveries: 3,
+        };
+        QueueBuilder {
+            options,
+            name: None,
+        }
+    }
+
+    /// Appends a message, waiting for room.
+    ///
+    /// # Errors
+    /// Says [`PutError`]; the message was not put.
+    pub fn put(
+        &self,
+        message: impl AsRef<[u8]>,
+        timeout: Option<Duration>,
+    ) -> Result<(), PutError> {
+        let message = Message::new(message.as_ref()).map_err(PutError::Memory)?;
+        match ask(
+            &Object::from(self),
+            self.handle.host,
+            Op::Put,
+            timeout,
+            Some(message),
+        )
+        .0
+        {
+            Answer::Refused(Refusal::TimedOut) => Err(PutError::Full),
+            Answer::Refused(Refusal::TooLarge(bound)) => Err(PutError::TooLarge(bound)),
+            Answer::Refused(_) => Err(PutError::Closed),
+            _ => Ok(()),
+        }
+    }
+
+    /// Appends a message if there is room now: `put_nowait`.
+    ///
+    /// # Errors
+    /// As [`put`](Queue::put).
+    pub fn try_put(&self, message: impl AsRef<[u8]>) -> Result<(), PutError> {
+        self.put(message, Some(Duration::ZERO))
+    }
+
+    /// Appends a value, as the bytes that serde and postcard make of it.
+    ///
+    /// # Errors
+    /// As [`put`](Queue::put), and [`PutError::Encode`].
+    pub fn put_value<T: Serialize + ?Sized>(
+        &self,
+        value: &T,
+        timeout: Option<Duration>,
+    ) -> Result<(), PutError> {
+        self.put(
+            postcard::to_stdvec(value).map_err(PutError::Encode)?,
+            timeout,
+        )
+    }
+
+    /// Takes the first message, waiting for one.
+    ///
+    /// # Errors
+    /// Says [`GetError`].
+    pub fn get(&self, timeout: Option<Duration>) -> Result<Vec<u8>, GetError> {
+        self.take(timeout, <[u8]>::to_vec)
+    }
+
+    /// Takes the first message if there is one now: `get_nowait`.
+    ///
+    /// # Errors
+    /// As [`get`](Queue::get).
+    pub fn try_get(&self) -> Result<Vec<u8>, GetError> {
+        self.get(Some(Duration::ZERO))
+    }
+
+    /// Takes the first message, which is a value as [`put_value`](Queue::put_value) puts it. The message may come from a
+    /// worker: what is decoded is its word.
+    ///
+    /// # Errors
+    /// As [`get`](Queue::get), and [`GetError::Decode`].
+    pub fn get_value<T: DeserializeOwned>(&self, timeout: Option<Duration>) -> Result<T, GetError> {
+        self.take(timeout, |bytes| postcard::from_bytes(bytes))?
+            .map_err(GetError::Decode)
+    }
+
+    fn take<T>(
+        &self,
+        timeout: Option<Duration>,
+        read: impl FnOnce(&[u8]) -> T,
+    ) -> Result<T, GetError> {
+        match ask(
+            &Object::from(self),
+            self.handle.host,
+            Op::Get,
+            timeout,
+            None,
+        ) {
+            (Answer::Message, message) => {
+                let message = message.unwrap_or_default();
+                match message.bytes() {
+                    Ok(bytes) => Ok(read(&bytes)),
+                    Err(error) => {
+                        super::undelivered(self.handle.host, &Object::from(self), message);
+                        Err(GetError::Memory(error))
+                    }
+                }
+            }
+            (Answer::Refused(Refusal::TimedOut), _) => Err(GetError::Empty),
+            _ => Err(GetError::Closed),
+        }
+    }
+
+    /// How many messages wait to be taken: `qsize`. By the time it is looked at, the number may be another.
+    pub fn len(&self) -> usize {
+        match tell(&Object::from(self), self.handle.host, Op::Length).0 {
+            Answer::Number(messages) => usize::try_from(messages).unwrap_or(usize::MAX),
+            _ => 0,
+        }
+    }
+
+    /// Whether no message waits to be taken. By the time it is looked at, one may.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Takes no more messages; those already there are still delivered. Who waits to put gets [`PutError::Closed`].
+    ///
+    /// In a joinable queue a consumer gets [`GetError::Closed`] once no message can come back: while others owe
+    /// confirmations it waits for them, unless it owes some itself and they wait as well.
+    pub fn close(&self) {
+        tell(&Object::from(self), self.handle.host, Op::Close);
+    }
+
+    /// Says that the message which the host got first, of those not yet dealt with, has been dealt with.
+    ///
+    /// # Errors
+    /// If nothing is owed, or the queue is not joinable.
+    pub fn task_done(&self) -> Result<(), TaskDoneError> {
+        match tell(&Object::from(self), self.handle.host, Op::TaskDone).0 {
+            Answer::Refused(Refusal::NotJoinable) => Err(TaskDoneError::NotJoinable),
+            Answer::Refused(_) => Err(TaskDoneError::NothingOwed),
+            _ => Ok(()),
+        }
+    }
+
+    /// Waits until every message that was ever put has been taken and, in a joinable queue, confirmed, or put aside as a
+    /// [dead letter](Queue::dead_letters). False if the timeout passed first.
+    pub fn join(&self, timeout: Option<Duration>) -> bool {
+        ask(
+            &Object::from(self),
+            self.handle.host,
+            Op::Join,
+            timeout,
+            None,
+        )
+        .0 == Answer::Done
+    }
+
+    /// How many messages of a queue that is not joinable were delivered to workers that ended before they did anything
+    /// else: whether they were looked at is not known.
+    pub fn lost(&self) -> u64 {
+        self.look(|queue| queue.lost()).unwrap_or(0)
+    }
+
+    /// Takes out the messages of a joinable queue that were delivered [as often as they may
+    /// be](QueueBuilder::deliveries).
+    ///
+    /// # Errors
+    /// If the system has no memory for them; then they are gone.
+    pub fn dead_letters(&self) -> io::Result<DeadLetters> {
+        let (dead, dropped) = self.look(|queue| queue.take_dead()).unwrap_or_default();
+        let messages = dead.iter().map(|message| Ok(message.bytes()?.to_vec()));
+        Ok(DeadLetters {
+            messages: messages.collect::<io::Result<_>>()?,
+            dropped,
+        })
+    }
+
+    fn look<T>(&self, look: impl FnOnce(&mut QueueState) -> T) -> Option<T> {
+        with(|state| state.queues.get_mut(&self.handle.which.id()).map(look))
+    }
+}
+
+impl QueueBuilder {
+    /// Messages that wait to be taken, at most; at least 1. By default 65,536.
+    pub fn messages(mut self, messages: usize) -> QueueBuilder {
+        self.options.messages = messages.max(1);
+        self
+    }
+
+    /// Bytes of the messages that wait to be taken together, at most, and so of one message. By default 64 MiB.
+    pub fn bytes(mut self, bytes: u64) -> QueueBuilder {
+        self.options.bytes = bytes;
+        self
+    }
+
+    /// Whether it counts what is dealt with. By default it does not.
+    pub fn joinable(mut self, joinable: bool) -> QueueBuilder {
+        self.options.joinable = joinable;
+        self
+    }
+
+    /// How often a message of a joinable queue is delivered at most, at least 1: once more each time that a worker ends
+    /// before it confirmed it. Then it is a [dead letter](Queue::dead_letters). By default 3.
+    pub fn deliveries(mut self, deliveries: u32) -> QueueBuilder {
+        self.options.deliveries = deliveries.max(1);
+        self
+    }
+
+    /// Calls it this in messages for people.
+    pub fn name(mut self, name: &str) -> QueueBuilder {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Makes the queue.
+    pub fn build(self) -> Queue {
+        let (name, options) = (self.name.as_deref(), self.options);
+        let body = |id| QueueState::new(id, options);
+        let which = with(|state| state.add(name, Which::Queue, |s| &mut s.queues, body));
+        Queue {
+            handle: Handle::new(which),
+        }
+    }
+}
