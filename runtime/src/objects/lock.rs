@@ -39,7 +39,7 @@ pub struct Lock {
 pub struct LockGuard {
     lock: Lock,
     abandoned: bool,
-    held: Arc<Held>,
+    pub(super) held: Arc<Held>,
 }
 
 /// Why something was not acquired.

@@ -171,17 +171,16 @@ impl Object {
         op: Op,
         message: Option<Message>,
     ) -> Option<Reply> {
-        with(|state| {
-            state.call(
-                &Call {
-                    caller,
-                    object: self,
-                    op,
-                },
-                rights,
-                message,
-            )
-        })
+        let call = Call {
+            caller,
+            object: self,
+            op,
+        };
+        // A file is not closed under the lock, whatever becomes of the message.
+        let kept = message.clone();
+        let reply = with(|state| state.call(&call, rights, message));
+        drop(kept);
+        reply
     }
 
     /// Its name in messages for people.
@@ -231,7 +230,9 @@ pub(crate) fn seen(holder: HolderId) {
 /// The message of an answer could not be handed to the holder, which is gone: it goes back into the queue, where it was.
 /// Call it before [`end`], last answer first. Does nothing for other objects than queues.
 pub(crate) fn undelivered(holder: HolderId, object: &Object, message: Message) {
+    let kept = message.clone();
     with(|state| state.undelivered(holder, object.handle().which, message));
+    drop(kept);
 }
 
 /// Somebody who waits, as [`waiting`] saw it.

@@ -41,7 +41,7 @@ pub struct Semaphore {
 pub struct Permit {
     semaphore: Semaphore,
     abandoned: bool,
-    held: Held,
+    pub(super) held: Held,
 }
 
 /// Why a unit was not given to a semaphore.

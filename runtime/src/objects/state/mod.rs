@@ -422,7 +422,10 @@ impl State {
                 self.semaphores.get_mut(&semaphore).map(|s| s.withdraw(id))
             }
             Which::Event(event) => self.events.get_mut(&event).map(|event| event.withdraw(id)),
-            Which::Condition(condition) => Some(self.withdraw_condition(condition, id)),
+            Which::Condition(condition) => {
+                self.withdraw_condition(condition, id);
+                None
+            }
             Which::Barrier(barrier) => self.barriers.get_mut(&barrier).map(|b| b.withdraw(id, hub)),
             Which::Words(words) => self.words.get_mut(&words).map(|words| words.withdraw(id)),
         };
@@ -450,9 +453,8 @@ impl State {
         let ours = |(id, wait): (&WaitId, &Wait)| (wait.caller.holder == holder).then_some(*id);
         let waits: Vec<WaitId> = self.hub.waits.iter().filter_map(ours).collect();
         // All of them first: what is given up next must not be given to a holder that is over.
-        let left: Vec<_> = waits.into_iter().map(|wait| self.withdraw(wait)).collect();
-        for which in left {
-            self.settle(which);
+        for wait in waits {
+            self.withdraw(wait);
         }
         let Some(Holder { touched, unseen }) = self.hub.holders.remove(&holder) else {
             return;

@@ -1,0 +1,177 @@
+//! Holders that call objects, and hear the answers.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use crate::ipc::call::{Answer, Op, Refusal, Word};
+use crate::objects::{
+    Caller, Delivered, HolderId, Mail, Memory, Message, Object, Reply, Rights, cancel, end, seen,
+    undelivered,
+};
+
+/// What was delivered to all holders, in order.
+#[derive(Default)]
+pub(super) struct Inbox(Mutex<Vec<Delivered>>);
+
+impl Mail for Inbox {
+    fn deliver(&self, delivered: Delivered) {
+        self.0.lock().unwrap().push(delivered);
+    }
+}
+
+/// Holders by number, each with one call under way at most, as a worker has.
+pub(super) struct Stage {
+    holders: Vec<HolderId>,
+    waits: Vec<Option<u64>>,
+    next: u64,
+    inbox: Arc<Inbox>,
+}
+
+impl Stage {
+    pub(super) fn new(holders: usize) -> Stage {
+        Stage {
+            holders: (0..holders).map(|_| HolderId::new()).collect(),
+            waits: vec![None; holders],
+            next: 0,
+            inbox: Arc::default(),
+        }
+    }
+
+    pub(super) fn holder(&self, who: usize) -> HolderId {
+        self.holders[who]
+    }
+
+    /// Who has this number.
+    pub(super) fn who(&self, holder: HolderId) -> Option<usize> {
+        self.holders.iter().position(|h| *h == holder)
+    }
+
+    pub(super) fn waits(&self, who: usize) -> bool {
+        self.waits[who].is_some()
+    }
+
+    pub(super) fn call(
+        &mut self,
+        who: usize,
+        object: &Object,
+        rights: Rights,
+        op: Op,
+        message: Option<&str>,
+    ) -> Option<Reply> {
+        assert!(!self.waits(who), "{who} has a call under way");
+        self.next += 1;
+        let caller = Caller {
+            holder: self.holders[who],
+            name: format!("worker {who}").into(),
+            mail: self.inbox.clone(),
+            ticket: self.next,
+        };
+        let message = message.map(|text| Message::new(text.as_bytes()).unwrap());
+        let reply = object.call(&caller, rights, op, message);
+        if reply.is_none() {
+            self.waits[who] = Some(self.next);
+        }
+        reply
+    }
+
+    /// The timeout of a holder's wait has passed.
+    pub(super) fn cancel(&mut self, who: usize) -> Option<Reply> {
+        let reply = cancel(self.holders[who], self.waits[who].unwrap_or(0));
+        if reply.is_some() {
+            self.waits[who] = None;
+        }
+        reply
+    }
+
+    /// A holder ends, and another takes its number.
+    pub(super) fn end(&mut self, who: usize) {
+        end(self.holders[who]);
+        self.holders[who] = HolderId::new();
+        self.waits[who] = None;
+    }
+
+    pub(super) fn seen(&self, who: usize) {
+        seen(self.holders[who]);
+    }
+
+    pub(super) fn undelivered(&self, who: usize, object: &Object, message: &str) {
+        undelivered(
+            self.holders[who],
+            object,
+            Message::new(message.as_bytes()).unwrap(),
+        );
+    }
+
+    /// What was delivered since this was asked last: to whom, and what. Nobody hears what it does not wait for.
+    pub(super) fn heard(&mut self) -> Vec<(usize, Reply)> {
+        let delivered = std::mem::take(&mut *self.inbox.0.lock().unwrap());
+        let heard = delivered.into_iter().map(|delivered| {
+            let who = self
+                .who(delivered.holder)
+                .expect("an answer for a holder that is over");
+            assert_eq!(
+                self.waits[who].take(),
+                Some(delivered.ticket),
+                "an answer nobody waits for"
+            );
+            (who, (delivered.answer, delivered.message))
+        });
+        heard.collect()
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        for holder in &self.holders {
+            end(*holder);
+        }
+    }
+}
+
+/// The text of a message.
+pub(super) fn text(message: &Option<Message>) -> String {
+    let bytes = message
+        .as_ref()
+        .map(|message| message.bytes().unwrap().to_vec());
+    String::from_utf8(bytes.unwrap_or_default()).unwrap()
+}
+
+/// A reply, in short.
+pub(super) fn short(reply: &Reply) -> String {
+    let (answer, message) = reply;
+    assert_eq!(
+        *answer == Answer::Message,
+        message.is_some(),
+        "a message exactly where the answer says so"
+    );
+    match answer {
+        Answer::Done => "done".into(),
+        Answer::Message => text(message),
+        Answer::Number(n) => n.to_string(),
+        Answer::Flag(flag) => flag.to_string(),
+        Answer::Acquired { abandoned: false } => "acquired".into(),
+        Answer::Acquired { abandoned: true } => "acquired, abandoned".into(),
+        Answer::Refused(Refusal::Deadlock(text)) => text.clone(),
+        Answer::Refused(refusal) => format!("{refusal:?}"),
+    }
+}
+
+/// Memory of a buffer of 16 bytes.
+#[derive(Default)]
+pub(super) struct Cells(pub(super) [AtomicU64; 2]);
+
+impl Memory for Cells {
+    fn load(&self, offset: u64, like: Word) -> Option<Word> {
+        let cell = self
+            .0
+            .get(usize::try_from(offset / 8).ok()?)?
+            .load(Ordering::SeqCst);
+        match like {
+            Word::U64(_) if offset.is_multiple_of(8) => Some(Word::U64(cell)),
+            Word::U32(_) if offset.is_multiple_of(4) => {
+                Some(Word::U32((cell >> (offset % 8 * 8)) as u32))
+            }
+            _ => None,
+        }
+    }
+}
