@@ -64,8 +64,13 @@
 //! byte by byte.
 #![deny(unsafe_code)]
 
+pub mod buffer;
 pub mod context;
 pub mod log;
+pub mod message;
+pub mod pipe;
+pub mod queue;
+pub mod sync;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
 
@@ -75,12 +80,14 @@ mod dispatch;
 mod emit;
 mod host;
 mod input;
+mod open;
 mod output;
 mod raw;
 mod tasks;
 
 pub use bytes::Bytes;
 pub use emit::{EmitError, emit};
+pub use open::OpenError;
 pub use {serde, serde_json};
 
 /// What the macros expand to. Not part of the API: it changes without notice.
