@@ -204,7 +204,8 @@ impl Buffer {
         host::Buffer::open(name).map(Buffer)
     }
 
-    /// As `open`, of a buffer that holds elements of `size` bytes: as many as `fits` allows. Gives the number of bytes too.
+    /// As `open`, of a buffer that holds elements of `size` bytes: as many as `fits` allows. Gives the number of bytes
+    /// too.
     fn open_sized(
         name: &str,
         size: usize,
@@ -327,7 +328,8 @@ impl Buffer {
     ///
     /// # Errors
     ///
-    /// When it does not lie within the buffer, or the offset is not a multiple of its size: so for all atomic operations.
+    /// When it does not lie within the buffer, or the offset is not a multiple of its size: so for all atomic
+    /// operations.
     pub fn load<T: Scalar>(&self, offset: u64) -> Result<T, AccessError> {
         T::Word::load(&self.0, offset).map(T::from_word)
     }

@@ -52,7 +52,7 @@ impl fmt::Display for OpenError {
             OpenError::TooManyHandles { limit } => {
                 write!(
                     f,
-                    "{limit} handles are open, and no more may be: drop one, or keep it open instead of opening it again"
+                    "{limit} handles are open, and no more may be: keep what is open instead of opening it again"
                 )
             }
             OpenError::WrongLength { name, length, size } => {

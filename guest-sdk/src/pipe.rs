@@ -1,7 +1,7 @@
 //! Pipes: two ends that send each other messages. A task or the host holds an end.
 //!
-//! Each direction is first in, first out, and bounded in messages and bytes. A message arrives whole or not at all. When
-//! an end is dropped, or its holder ends, the other receives what was sent, then an end of file.
+//! Each direction is first in, first out, and bounded in messages and bytes. A message arrives whole or not at all.
+//! When an end is dropped, or its holder ends, the other receives what was sent, then an end of file.
 //!
 //! ```
 //! use wasmpool_guest::pipe::PipeEnd;

@@ -31,9 +31,9 @@
 //!
 //! # Work that must not get lost
 //!
-//! Of a *joinable* queue, as the host creates it, a consumer confirms each message with [`Queue::task_done`] once it has
-//! dealt with it. What a consumer has not confirmed when it ends, however it ends, is delivered again, a bounded number
-//! of times, so a message may be dealt with more than once. [`Queue::join`] waits until all are confirmed.
+//! Of a *joinable* queue, as the host creates it, a consumer confirms each message with [`Queue::task_done`] once it
+//! has dealt with it. What a consumer has not confirmed when it ends, however it ends, is delivered again, a bounded
+//! number of times, so a message may be dealt with more than once. [`Queue::join`] waits until all are confirmed.
 
 use std::fmt;
 use std::time::Duration;

@@ -36,7 +36,8 @@ impl<T: Element> Array<T> {
     ///
     /// # Errors
     ///
-    /// When no buffer of this name was granted, its length is no multiple of the number's, or too many handles are open.
+    /// When no buffer of this name was granted, its length is no multiple of the number's, or too many handles are
+    /// open.
     pub fn open(name: &str) -> Result<Self, OpenError> {
         let (buffer, bytes) = Buffer::open_sized(name, size_of::<T>(), |length, size| {
             length.is_multiple_of(size)

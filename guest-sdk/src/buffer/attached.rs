@@ -15,11 +15,11 @@ pub type Attached<'a> = AttachedSlice<'a, u8>;
 
 /// A part of a buffer in the task's own memory, as a slice of numbers. Dropping it detaches.
 ///
-/// Others may read and write the same memory at the same time, so this is a slice of cells: numbers are read and written
-/// by value, each as a whole, and what is read is a number that was written at some time. To agree on more than that,
-/// use a lock, or whatever else tells that somebody is done. Reading and writing here is a plain load or store, with no
-/// call of the host. There are no atomic additions and the like: those of [`Buffer`] and [`Array`](super::Array) work on
-/// the same memory.
+/// Others may read and write the same memory at the same time, so this is a slice of cells: numbers are read and
+/// written by value, each as a whole, and what is read is a number that was written at some time. To agree on more than
+/// that, use a lock, or whatever else tells that somebody is done. Reading and writing here is a plain load or store,
+/// with no call of the host. There are no atomic additions and the like: those of [`Buffer`] and
+/// [`Array`](super::Array) work on the same memory.
 ///
 /// ```
 /// use wasmpool_guest::buffer::Array;
@@ -80,9 +80,9 @@ impl<'a, T: Element> AttachedSlice<'a, T> {
         let start = unsafe { attachment.start().add(before as usize) };
         let elements = (range.end - range.start) as usize / size_of::<T>();
         Ok(AttachedSlice {
-            // SAFETY: the attachment, which lives as long as this, covers the range. It begins at a page and the range at
-            // a multiple of the element's size: the elements are aligned. Whoever else touches them is another process,
-            // the host, or another attachment, which does so in the same way. `writable` guards all writes.
+            // SAFETY: the attachment, which lives as long as this, covers the range. It begins at a page and the range
+            // at a multiple of the element's size: the elements are aligned. Whoever else touches them is another
+            // process, the host, or another attachment, which does so in the same way. `writable` guards all writes.
             cells: unsafe { Cells::new(start.cast(), elements) },
             writable,
             _attachment: Some(attachment),
@@ -198,8 +198,8 @@ impl<'a, T: Element> AttachedSlice<'a, T> {
     ///
     /// # Safety
     ///
-    /// As long as the slice is used, nobody else reads or writes this part of the buffer: no other worker, not the host,
-    /// and not this task through another attachment or another handle.
+    /// As long as the slice is used, nobody else reads or writes this part of the buffer: no other worker, not the
+    /// host, and not this task through another attachment or another handle.
     #[track_caller]
     pub unsafe fn as_mut_slice(&mut self) -> &mut [T] {
         self.check_writable();

@@ -1,8 +1,8 @@
 //! Memory that others may read and write at any time, in other processes even: the only place that touches it.
 //!
 //! Each access is one relaxed atomic operation, so that a race has a defined outcome: some number that was there. A
-//! reference to such memory is never made here. In WebAssembly without threads, and on x86-64, these are plain loads and
-//! stores; all that the compiler may not do with them is to make wider ones of several.
+//! reference to such memory is never made here. In WebAssembly without threads, and on x86-64, these are plain loads
+//! and stores; all that the compiler may not do with them is to make wider ones of several.
 #![allow(unsafe_code)]
 
 use std::fmt;
@@ -22,8 +22,9 @@ type Wide = u64;
 impl<T: Element> Cells<T> {
     /// # Safety
     ///
-    /// `start` is aligned. As long as this is used, `length` elements from there on are valid for reads and, if `set` or
-    /// `copy_from_slice` are called, for writes; and whoever else touches them does so atomically, or is not this program.
+    /// `start` is aligned. As long as this is used, `length` elements from there on are valid for reads and, if `set`
+    /// or `copy_from_slice` are called, for writes; and whoever else touches them does so atomically, or is not this
+    /// program.
     pub unsafe fn new(start: NonNull<T>, length: usize) -> Self {
         Cells { start, length }
     }

@@ -90,8 +90,8 @@ impl<T: Scalar> Value<T> {
         self.buffer.fetch_sub(0, operand)
     }
 
-    /// Replaces the number by what a function makes of it. If somebody else changes it meanwhile, the function is called
-    /// again with what it is then. Returns the old one.
+    /// Replaces the number by what a function makes of it. If somebody else changes it meanwhile, the function is
+    /// called again with what it is then. Returns the old one.
     ///
     /// # Errors
     ///
@@ -100,8 +100,8 @@ impl<T: Scalar> Value<T> {
         self.buffer.fetch_update(0, function)
     }
 
-    /// Replaces the number if it is `expected`. Returns the old one: it was replaced exactly if that is `expected`, floats
-    /// compared by their bits.
+    /// Replaces the number if it is `expected`. Returns the old one: it was replaced exactly if that is `expected`,
+    /// floats compared by their bits.
     ///
     /// # Errors
     ///

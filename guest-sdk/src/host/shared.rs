@@ -1,5 +1,5 @@
-//! What the pool shares, as a component sees it: the imports `buffers`, `queues`, `pipes` and `sync` in the words of this
-//! library.
+//! What the pool shares, as a component sees it: the imports `buffers`, `queues`, `pipes` and `sync` in the words of
+//! this library.
 #![allow(unsafe_code)]
 
 use std::ptr::NonNull;

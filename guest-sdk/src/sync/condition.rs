@@ -65,9 +65,9 @@ impl Condition {
         Lock::of(self.0.lock())
     }
 
-    /// Releases the lock, waits for a notification, and acquires the lock again; only the item's deadline ends the wait.
-    /// Never wakes for no reason, but somebody else may have held the lock in between: check again what you waited for,
-    /// or use [`wait_for`](Self::wait_for).
+    /// Releases the lock, waits for a notification, and acquires the lock again; only the item's deadline ends the
+    /// wait. Never wakes for no reason, but somebody else may have held the lock in between: check again what you
+    /// waited for, or use [`wait_for`](Self::wait_for).
     ///
     /// # Errors
     ///

@@ -71,8 +71,8 @@ impl Semaphore {
         })
     }
 
-    /// Gives back one unit without a guard: one whose guard was [forgotten](SemaphoreGuard::forget). A bounded semaphore
-    /// takes no more than were acquired; an unbounded one takes units from anybody, and its value grows.
+    /// Gives back one unit without a guard: one whose guard was [forgotten](SemaphoreGuard::forget). A bounded
+    /// semaphore takes no more than were acquired; an unbounded one takes units from anybody, and its value grows.
     ///
     /// # Errors
     ///

@@ -10,8 +10,8 @@ use crate::buffer::{Access, Element, Scalar};
 
 /// What a test grants the tasks that it calls: buffers, queues, pipes and what is in [`sync`](crate::sync), by name.
 ///
-/// What was granted stays the same in all calls of [`within`](Self::within), and the test itself looks at it in the same
-/// way as a task does:
+/// What was granted stays the same in all calls of [`within`](Self::within), and the test itself looks at it in the
+/// same way as a task does:
 ///
 /// ```
 /// use wasmpool_guest::queue::Queue;
@@ -23,7 +23,7 @@ use crate::buffer::{Access, Element, Scalar};
 /// ```
 ///
 /// All of it belongs to one thread and one holder. An operation that would wait for somebody else therefore would wait
-/// for ever, and panics, saying so; with a timeout it is as if that had passed at once:
+/// for ever, and panics, saying so; with a timeout it is as if that had passed at once.
 ///
 /// ```should_panic
 /// use wasmpool_guest::queue::Queue;
@@ -33,7 +33,8 @@ use crate::buffer::{Access, Element, Scalar};
 /// Shared::new().queue("letters").within(|| Queue::open("letters").unwrap().get());
 /// ```
 ///
-/// Names are per kind, as in a pool. Granting one twice replaces the first.
+/// Names are per kind, as in a pool. Granting one twice replaces the first. Nothing is bounded in bytes or handles, and
+/// queues and pipes are granted in both directions.
 #[derive(Debug, Default)]
 pub struct Shared {
     granted: Granted,
