@@ -27,7 +27,8 @@
 //!
 //! Build it as a `cdylib` for `wasm32-unknown-unknown`, `wasm32-wasip1` or `wasm32-wasip2`; `println!`, clocks and
 //! files need one of the latter two. On other targets the same crate is an ordinary library, so tasks are tested with
-//! plain `cargo test`; [`context`], [`log`](mod@log) and [`emit`] then have the stand-ins described in [`testing`].
+//! plain `cargo test`; [`context`], [`log`](mod@log), [`emit`] and what tasks share then have the stand-ins described
+//! in [`testing`].
 //!
 //! # Items
 //!
@@ -62,10 +63,81 @@
 //!
 //! `Vec<u8>` as a parameter or result, and [`Bytes`] anywhere, are copied whole. Inside another type `Vec<u8>` goes
 //! byte by byte.
+//!
+//! # What tasks share
+//!
+//! Tasks in different workers, and the host, share what the pool was granted by name: memory ([`buffer`]), messages
+//! ([`queue`], [`pipe`]), and agreement on who may do what, and when ([`sync`]). The names are those of Python's
+//! `multiprocessing`. A task opens what it uses; a name that was not granted does not exist for it.
+//!
+//! ```
+//! use wasmpool_guest::{buffer::Value, queue::Queue};
+//!
+//! /// Takes texts until there are no more, and counts their words in a shared number.
+//! fn count_words(texts: &str, total: &str) -> Result<(), Box<dyn std::error::Error>> {
+//!     let total = Value::<u64>::open(total)?;
+//!     for text in Queue::open(texts)?.values::<String>() {
+//!         total.fetch_add(text?.split_whitespace().count() as u64)?;
+//!     }
+//!     Ok(())
+//! }
+//!
+//! // In a test, without a pool:
+//! let shared = wasmpool_guest::testing::Shared::new().queue("texts").value("total", 0_u64);
+//! shared.within(|| {
+//!     let texts = Queue::open("texts").unwrap();
+//!     texts.put_value("to be or").unwrap();
+//!     texts.put_value("not to be").unwrap();
+//!     texts.close();
+//!     count_words("texts", "total").unwrap();
+//!     assert_eq!(Value::<u64>::open("total").unwrap().get(), 6);
+//! });
+//! ```
+//!
+//! An operation that waits can be given a timeout. Without one only the item's deadline ends it, and with it the
+//! worker; what an instance held is released, and the next holder told.
+//!
+//! # What outlives an item
+//!
+//! Where the items of a worker share an instance, statics keep what they hold from one item to the next. An initialiser
+//! is a task like any other, which the pool calls once in each instance, before its items: it has arguments, and fails
+//! as tasks do.
+//!
+//! ```
+//! use std::sync::OnceLock;
+//!
+//! static MODEL: OnceLock<Vec<f64>> = OnceLock::new();
+//!
+//! /// The initialiser.
+//! fn load(weights: Vec<f64>) -> Result<(), String> {
+//!     MODEL.set(weights).map_err(|_| "the model is loaded already".into())
+//! }
+//!
+//! fn score(features: Vec<f64>) -> Result<f64, String> {
+//!     let model = MODEL.get().ok_or("no model: make `load` the pool's initialiser")?;
+//!     Ok(model.iter().zip(&features).map(|(weight, feature)| weight * feature).sum())
+//! }
+//!
+//! wasmpool_guest::tasks!(load, score);
+//!
+//! # fn main() {
+//! load(vec![2.0, 0.5]).unwrap();
+//! assert_eq!(score(vec![1.0, 4.0]), Ok(4.0));
+//! # }
+//! ```
+//!
+//! Handles to what is shared belong to one thread, so those that are to stay open are kept in a `thread_local!` with a
+//! `OnceCell`; in a component, there is just one thread. An instance that traps is replaced by a new one, with new
+//! statics.
 #![deny(unsafe_code)]
 
+pub mod buffer;
 pub mod context;
 pub mod log;
+pub mod message;
+pub mod pipe;
+pub mod queue;
+pub mod sync;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
 
@@ -75,12 +147,14 @@ mod dispatch;
 mod emit;
 mod host;
 mod input;
+mod open;
 mod output;
 mod raw;
 mod tasks;
 
 pub use bytes::Bytes;
 pub use emit::{EmitError, emit};
+pub use open::OpenError;
 pub use {serde, serde_json};
 
 /// What the macros expand to. Not part of the API: it changes without notice.

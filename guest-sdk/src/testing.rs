@@ -24,6 +24,8 @@
 //! let (_, emitted) = testing::emitted::<u32, _>(|| testing::within(cancelled, || countdown(3)));
 //! assert!(emitted.is_empty());
 //! ```
+//!
+//! What tasks share with each other is granted by [`Shared`].
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -32,6 +34,13 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use crate::host::{Advice, Encoding};
+
+mod memory;
+mod messages;
+mod shared;
+mod sync;
+
+pub use shared::Shared;
 
 /// What [`context`](crate::context) tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -155,6 +164,7 @@ struct StandIn {
     output: Encoding,
     emitted: Option<Vec<Vec<u8>>>,
     script: Script,
+    granted: shared::Granted,
 }
 
 thread_local! {
@@ -163,6 +173,7 @@ thread_local! {
         output: Encoding::Json,
         emitted: None,
         script: Script::default(),
+        granted: shared::Granted::default(),
     });
 }
 
@@ -171,6 +182,10 @@ pub(crate) mod host {
     use super::{Advice, Encoding, STAND_IN};
     use crate::emit::EmitError;
     use crate::log::Level;
+
+    pub(crate) use super::memory::{Attachment, Buffer, page_size};
+    pub(crate) use super::messages::{PipeEnd, Queue};
+    pub(crate) use super::sync::{Barrier, Condition, Event, Lock, Semaphore};
 
     pub(crate) fn begin(index: u32) -> Advice {
         STAND_IN.with_borrow_mut(|stand_in| {
