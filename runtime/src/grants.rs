@@ -1,4 +1,5 @@
-//! What guests are granted besides computing: directories and environment variables. By default nothing.
+//! What guests are granted besides computing: directories, environment variables, what they share with others. By default
+//! nothing.
 //!
 //! Owns the words; enforces nothing: that is `engine::wasi` for guests, and `sandbox::fence` for a worker that is no
 //! longer the guest's keeper.
@@ -8,6 +9,9 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
+
+use crate::ipc::call::{Kind, ObjectGrant};
+use crate::sys::memory::Shared;
 
 /// Directories of a pool at most.
 pub const MOST_DIRECTORIES: usize = 64;
@@ -52,6 +56,33 @@ pub struct Granted {
     pub directories: Vec<Directory>,
     /// Environment variables: names and values.
     pub env: Vec<(String, String)>,
+    /// What is shared with others.
+    pub objects: GrantedShared,
+}
+
+/// What guests share with others, as a worker has it.
+#[derive(Debug, Default)]
+pub struct GrantedShared {
+    /// The objects, by their numbers.
+    pub grants: Vec<ObjectGrant>,
+    /// The memory of those that are buffers, in their order.
+    pub memory: Vec<Shared>,
+}
+
+impl GrantedShared {
+    /// Maps the memory of the buffers, whose descriptors these are, in their order.
+    pub fn map(&mut self, buffers: impl IntoIterator<Item = OwnedFd>) -> io::Result<()> {
+        let mut buffers = buffers.into_iter();
+        for grant in &self.grants {
+            if let Kind::Buffer { bytes, writable } = grant.kind {
+                let none = || io::Error::new(io::ErrorKind::InvalidData, "a buffer without memory");
+                let file = buffers.next().ok_or_else(none)?;
+                let bytes = usize::try_from(bytes).map_err(io::Error::other)?;
+                self.memory.push(Shared::map_any(&file, bytes, writable)?);
+            }
+        }
+        Ok(())
+    }
 }
 
 impl DirectoryGrant {

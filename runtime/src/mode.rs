@@ -11,6 +11,9 @@ pub struct CodeMode {
     pub epochs: bool,
     /// Code counts what it does as fuel, and every NaN that it computes has the same bits.
     pub deterministic: bool,
+    /// Instances start from copies of their memory's image instead of mappings of it, so that parts of memory can be
+    /// replaced by buffers and put back. For processes only.
+    pub attach: bool,
 }
 
 impl CodeMode {
@@ -19,7 +22,13 @@ impl CodeMode {
         CodeMode {
             epochs,
             deterministic: false,
+            attach: false,
         }
+    }
+
+    /// The same with memory that buffers can be attached to, or without.
+    pub fn attach(self, attach: bool) -> Self {
+        CodeMode { attach, ..self }
     }
 
     /// The same with fuel and canonical NaNs, or without.

@@ -123,8 +123,9 @@ fn common(mode: &CodeMode) -> Config {
         .memory_reservation(4 << 30)
         .memory_guard_size(32 << 20)
         .guard_before_linear_memory(true)
-        // Instances start from a shared image of their memory instead of copying it.
-        .memory_init_cow(true)
+        // Instances start from a shared image of their memory instead of copying it. What was attached could not be put
+        // back over an image: zeros are what the engine expects behind memory without one.
+        .memory_init_cow(!mode.attach)
         // The same result on every machine.
         .relaxed_simd_deterministic(true)
         .shared_memory(false)

@@ -56,7 +56,9 @@ const WASI: [(&str, &[&str]); 6] = [
     ),
 ];
 /// The interfaces of `wasmpool:task` that a worker links.
-const TASK: [&str; 3] = ["context", "log", "results"];
+const TASK: [&str; 7] = [
+    "buffers", "context", "log", "pipes", "queues", "results", "sync",
+];
 
 /// Describes a compiled component. The sizes of module and code are left at 0.
 pub(super) fn describe(

@@ -5,6 +5,7 @@ use wasmtime::StoreContextMut;
 use wasmtime::component::{ComponentType, Lift, Linker, Lower, WasmList, WasmStr};
 
 use super::instance::State;
+use crate::ipc::call::{Answer, Op};
 use crate::ipc::frame;
 use crate::text::printable;
 
@@ -66,6 +67,19 @@ pub trait Host: Clone + Send + Sync + 'static {
     fn emit(&self, value: &[u8]) -> Result<Result<(), EmitError>, HostError>;
     /// A message for people.
     fn log(&self, level: frame::Level, message: &str) -> Result<(), HostError>;
+    /// Asks something of an object, by its number among the grants, on behalf of an instance, and waits for the answer
+    /// and the message that comes with it.
+    fn call(
+        &self,
+        instance: u32,
+        object: u16,
+        op: Op,
+        message: &[u8],
+    ) -> Result<(Answer, Vec<u8>), HostError>;
+    /// The number of another instance, among those that this host hears of.
+    fn new_instance(&self) -> u32;
+    /// An instance that has asked something of an object is over.
+    fn over(&self, instance: u32);
     /// The worker's place in its pool.
     fn worker_index(&self) -> u32;
     /// The running item's index in its job.

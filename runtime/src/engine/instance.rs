@@ -12,6 +12,7 @@ use super::ended::{Circumstances, Fuel, Stopped, stopped};
 use super::fixed::Fixed;
 use super::host::{Host, HostError};
 use super::limiter::Limiter;
+use super::objects::Objects;
 use super::program::Program;
 use super::stop::{Interrupted, Stop};
 use super::value::{CallError, Invoker};
@@ -30,8 +31,10 @@ const MAX_TASK_NAME_BYTES: usize = 256;
 /// Bytes of all names and descriptions together: they cross in one message.
 const MAX_TASKS_BYTES: usize = 48 << 10;
 /// What a store holds.
-pub struct State<H> {
+pub struct State<H: Host> {
     pub(super) host: H,
+    /// What it shares with others. Before all else: its drop puts memory back as it was.
+    pub(super) objects: Objects<H>,
     pub(super) limiter: Limiter,
     pub(super) panic: Option<String>,
     /// Made when a guest first uses it: most never do.
@@ -52,7 +55,7 @@ pub(super) struct Held {
     limit: u64,
 }
 
-impl<H> State<H> {
+impl<H: Host> State<H> {
     /// Keeps reported results until the call is over. Nothing is kept but in deterministic mode.
     pub(super) fn hold(&mut self, frames: &[u8]) -> Result<(), HostError> {
         let Some(held) = &mut self.held else {
@@ -70,7 +73,7 @@ impl<H> State<H> {
     }
 }
 
-impl<H> std::fmt::Debug for State<H> {
+impl<H: Host> std::fmt::Debug for State<H> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("State")
             .field("limiter", &self.limiter)
@@ -188,6 +191,7 @@ impl<H: Host> Instance<H> {
     ) -> Result<Self, Stopped> {
         let limits = &program.limits;
         let state = State {
+            objects: Objects::new(host.clone(), program.objects.clone()),
             limiter: Limiter::new(limits),
             panic: None,
             wasi: None,
@@ -202,7 +206,11 @@ impl<H: Host> Instance<H> {
         };
         let mut store = Store::new(&program.engine, state);
         store.limiter(|state| &mut state.limiter);
-        store.set_hostcall_fuel(usize::try_from(limits.copied_bytes()).unwrap_or(usize::MAX));
+        // A region that is attached counts as copied, though it is not.
+        let copied = limits
+            .copied_bytes()
+            .saturating_add(program.objects.largest());
+        store.set_hostcall_fuel(usize::try_from(copied).unwrap_or(usize::MAX));
         if program.mode.epochs {
             store.set_epoch_deadline(1);
             let flag = stop.clone();

@@ -9,6 +9,7 @@ mod fixed;
 pub mod host;
 pub mod instance;
 mod limiter;
+mod objects;
 pub mod program;
 pub mod source;
 pub mod stop;

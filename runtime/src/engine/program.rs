@@ -12,6 +12,7 @@ use super::describe::is_minor;
 use super::fixed;
 use super::host::{self, Host};
 use super::instance::State;
+use super::objects::{self, GrantedObjects};
 use super::wasi::{self, GrantedWasi};
 use crate::grants::Granted;
 use crate::ipc::manifest::{MAX_TEXT_BYTES, Needs};
@@ -55,6 +56,7 @@ pub struct Program<H: Host> {
     pub(super) map: Option<MapExport>,
     pub(super) has_wasi: bool,
     pub(super) granted: Arc<GrantedWasi>,
+    pub(super) objects: Arc<GrantedObjects>,
     /// What randomness is made of, in deterministic mode.
     pub(super) seed: u64,
     /// Behind all that points into it, so that it goes last.
@@ -90,8 +92,10 @@ impl<H: Host> Program<H> {
         limits: &Limits,
         slots: u32,
         needs: Option<&Needs>,
-        granted: Granted,
+        mut granted: Granted,
     ) -> Result<Self, ProgramError> {
+        let shared = std::mem::take(&mut granted.objects);
+        let objects = GrantedObjects::new(shared.grants, shared.memory, mode.attach);
         let engine_for = |needs: &Needs| {
             Engine::new(&runtime_config_for(&mode, limits, slots, needs)).map_err(EngineError::new)
         };
@@ -109,6 +113,7 @@ impl<H: Host> Program<H> {
         let has_wasi = imports_wasi(&engine, &component);
         let mut linker = Linker::new(&engine);
         host::link(&mut linker).map_err(ProgramError::link)?;
+        objects::link(&mut linker).map_err(ProgramError::link)?;
         if has_wasi {
             wasi::link(&mut linker).map_err(ProgramError::link)?;
             if mode.deterministic {
@@ -125,6 +130,7 @@ impl<H: Host> Program<H> {
             mode,
             has_wasi,
             granted: Arc::new(GrantedWasi::new(granted)),
+            objects: Arc::new(objects),
             seed: 0,
             _code: code,
         })

@@ -73,6 +73,31 @@ pub enum Op {
     Reset,
 }
 
+impl Op {
+    /// Whether a message comes with it.
+    pub fn takes_message(self) -> bool {
+        matches!(self, Op::Put(_) | Op::Send(_))
+    }
+
+    /// The time that it may wait; `None` for what never waits.
+    pub fn timeout(self) -> Option<Timeout> {
+        match self {
+            Op::Put(timeout)
+            | Op::Get(timeout)
+            | Op::Join(timeout)
+            | Op::Send(timeout)
+            | Op::Receive(timeout)
+            | Op::Poll(timeout)
+            | Op::AwaitWord(_, _, timeout)
+            | Op::Acquire(timeout)
+            | Op::AwaitSet(timeout)
+            | Op::AwaitNotify(timeout)
+            | Op::AwaitOthers(timeout) => Some(timeout),
+            _ => None,
+        }
+    }
+}
+
 /// A value to compare a word of a buffer with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Word {
@@ -133,4 +158,65 @@ pub enum Refusal {
     Broken,
     /// The range does not lie within the buffer, or is misaligned.
     OutOfBounds,
+}
+
+/// An object that the guests of a pool were granted. Its place in the list of all of them is its number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObjectGrant {
+    /// What guests call it. Empty for one that they cannot open by name: the lock of a granted condition.
+    pub name: String,
+    /// What it is.
+    pub kind: Kind,
+}
+
+/// What an object is, as far as a worker must know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Kind {
+    /// A queue, and what the guest may do with it.
+    Queue {
+        /// Put messages, and close it.
+        put: bool,
+        /// Get messages.
+        get: bool,
+        /// Bytes of the largest message that it takes.
+        largest: u64,
+    },
+    /// One end of a pipe.
+    PipeEnd {
+        /// Bytes of the largest message that it takes.
+        largest: u64,
+    },
+    /// Memory of so many bytes.
+    Buffer {
+        /// Its length.
+        bytes: u64,
+        /// Whether guests may change it.
+        writable: bool,
+    },
+    /// A lock.
+    Lock,
+    /// A semaphore.
+    Semaphore,
+    /// An event.
+    Event,
+    /// A condition, and the number of its lock among the grants.
+    Condition {
+        /// The lock.
+        lock: u16,
+    },
+    /// A barrier of so many parties.
+    Barrier {
+        /// How many it takes.
+        parties: u32,
+    },
+}
+
+impl Kind {
+    /// Bytes of the largest message that it takes; 0 of what takes none.
+    pub fn largest_message(self) -> u64 {
+        match self {
+            Kind::Queue { largest, .. } | Kind::PipeEnd { largest } => largest,
+            _ => 0,
+        }
+    }
 }

@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+use super::call::{Answer, Op, Refusal};
 use super::ring::MAX_FRAME;
 use crate::encoding::Encoding;
 use crate::failure::FailureKind;
@@ -30,11 +31,26 @@ pub const MAX_INLINE: usize = MAX_FRAME - CHUNK_HEAD - 4 * ITEM_HEAD;
 /// The most items in one chunk, so that their headers fit into a frame whose payload is a descriptor.
 pub const MAX_CHUNK: usize = (MAX_FRAME - CHUNK_HEAD - 8) / ITEM_HEAD;
 
+/// The largest message that travels inside a call or its answer; a larger one lies in a file.
+pub const MAX_MESSAGE: usize = 60 << 10;
+const _: () = assert!(
+    CALL_HEAD + 64 + MAX_MESSAGE <= MAX_FRAME,
+    "a message must fit behind its head"
+);
+
 const BIND: u8 = 1;
 const CHUNK: u8 = 2;
+const ANSWER: u8 = 3;
 const RESULT: u8 = 1;
 const LOG: u8 = 2;
 const ENDED: u8 = 3;
+const CALL: u8 = 4;
+const OVER: u8 = 5;
+
+/// Bytes of a call's frame before what is asked.
+const CALL_HEAD: usize = 8;
+/// A call's, or an answer's, flag: the message lies in a file.
+const IN_FILE: u8 = 1;
 
 /// A result's flag: its payload is the next descriptor on the socket.
 const BY_DESCRIPTOR: u8 = 1;
@@ -139,6 +155,49 @@ pub enum ToWorker<'a> {
         /// The payload, unless it is a descriptor.
         payload: &'a [u8],
     },
+    /// What comes of the call under way.
+    Answer {
+        /// Which.
+        answer: Answer,
+        /// The message, where there is one; `None` if it is the next message's file on the socket.
+        message: Option<&'a [u8]>,
+    },
+}
+
+/// Whether a frame from the host is an answer, which overtakes all else that a worker has not looked at.
+pub fn is_answer(frame: &[u8]) -> bool {
+    frame.first() == Some(&ANSWER)
+}
+
+/// Writes an answer before its message.
+pub fn encode_answer(answer: &Answer, in_file: bool) -> Result<Vec<u8>, postcard::Error> {
+    let head = vec![ANSWER, u8::from(in_file) * IN_FILE];
+    let mut answer = answer.clone();
+    if let Answer::Refused(Refusal::Deadlock(who)) = &mut answer {
+        crate::text::cut(who, 4 << 10);
+    }
+    postcard::to_extend(&answer, head)
+}
+
+/// Writes a call before its message.
+pub fn encode_call(
+    instance: u32,
+    object: u16,
+    op: Op,
+    in_file: bool,
+) -> Result<Vec<u8>, postcard::Error> {
+    let mut out = vec![CALL, u8::from(in_file) * IN_FILE];
+    out.extend_from_slice(&object.to_le_bytes());
+    out.extend_from_slice(&instance.to_le_bytes());
+    postcard::to_extend(&op, out)
+}
+
+/// Writes that an instance is over.
+pub fn encode_over(instance: u32) -> [u8; CALL_HEAD] {
+    let mut out = [0; CALL_HEAD];
+    out[0] = OVER;
+    out[4..].copy_from_slice(&instance.to_le_bytes());
+    out
 }
 
 /// Writes a binding.
@@ -181,6 +240,15 @@ pub fn decode_to_worker(frame: &[u8]) -> Result<ToWorker<'_>, Malformed> {
                 }
                 _ => Err(Malformed("item count")),
             }
+        }
+        Some(&ANSWER) => {
+            let flags = *frame.get(1).ok_or(Malformed("answer"))?;
+            let (answer, message) =
+                postcard::take_from_bytes(&frame[2..]).map_err(|_| Malformed("answer"))?;
+            Ok(ToWorker::Answer {
+                answer,
+                message: (flags & IN_FILE == 0).then_some(message),
+            })
         }
         _ => Err(Malformed("kind")),
     }
@@ -276,6 +344,19 @@ pub enum ToHost<'a> {
     Log(Seq, Level, &'a [u8]),
     /// The item's run ended the worker.
     Ended(Seq, Ended),
+    /// Something is asked of an object that the pool was granted.
+    Call {
+        /// The number of the instance that asks, among those of this worker.
+        instance: u32,
+        /// The object, by its place among the grants.
+        object: u16,
+        /// What is asked.
+        op: Op,
+        /// The message, where there is one; `None` if it lies in the file that the worker was given first.
+        message: Option<&'a [u8]>,
+    },
+    /// An instance of this number is over: it holds nothing any more, and asks nothing.
+    Over(u32),
 }
 
 /// What stands before a result's payload.
@@ -391,6 +472,25 @@ pub fn decode_to_host(frame: &[u8]) -> Result<ToHost<'_>, Malformed> {
             };
             Ok(ToHost::Log(item, level, payload))
         }
+        CALL => {
+            if frame[1] & !IN_FILE != 0 {
+                return Err(Malformed("flags"));
+            }
+            let (op, message) =
+                postcard::take_from_bytes(payload).map_err(|_| Malformed("call"))?;
+            let message = match frame[1] & IN_FILE {
+                0 => Some(message),
+                _ if message.is_empty() => None,
+                _ => return Err(Malformed("message")),
+            };
+            Ok(ToHost::Call {
+                instance: item.0,
+                object: u16_at(frame, 2)?,
+                op,
+                message,
+            })
+        }
+        OVER if payload.is_empty() => Ok(ToHost::Over(item.0)),
         ENDED => {
             let ended = whole(payload).ok_or(Malformed("last word"))?;
             Ok(ToHost::Ended(item, ended))
@@ -506,6 +606,37 @@ mod tests {
         let mut flags = encode_result(Seq(5), Status::Done, false, None).to_vec();
         flags[2] = 4;
         assert_eq!(decode_to_host(&flags), Err(Malformed("flags")));
+    }
+
+    #[test]
+    fn calls_and_answers_come_back() {
+        for (op, in_file) in [(Op::Put(None), false), (Op::Get(Some(0)), true)] {
+            let mut frame = encode_call(7, 300, op, in_file).unwrap();
+            let message: &[u8] = if in_file { b"" } else { b"message" };
+            frame.extend_from_slice(message);
+            assert_eq!(
+                decode_to_host(&frame),
+                Ok(ToHost::Call {
+                    instance: 7,
+                    object: 300,
+                    op,
+                    message: (!in_file).then_some(message),
+                })
+            );
+        }
+        assert_eq!(decode_to_host(&encode_over(9)), Ok(ToHost::Over(9)));
+        for answer in [
+            Answer::Number(u64::MAX),
+            Answer::Refused(Refusal::Deadlock("a waits for b".into())),
+        ] {
+            let mut frame = encode_answer(&answer, false).unwrap();
+            frame.extend_from_slice(b"message");
+            let message = Some(&b"message"[..]);
+            assert_eq!(
+                decode_to_worker(&frame),
+                Ok(ToWorker::Answer { answer, message })
+            );
+        }
     }
 
     #[test]

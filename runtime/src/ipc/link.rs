@@ -6,10 +6,11 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::process::Pid;
 
+use super::frame::is_answer;
 use super::page::{Page, RING_BYTES, SHARED_BYTES, TO_HOST, TO_WORKER};
 use super::ring::{Consumer, Corrupt, Place, Producer};
 use super::wire::{self, FromWorker, ToWorkerMessage};
-use crate::sys::memory::{Mapping, Shared, fixed_memfd, map_written, writable_memfd, write_at};
+use crate::sys::memory::{Mapping, Shared, cut_and_seal, fixed_memfd, writable_memfd, write_at};
 use crate::sys::socket::{MAX_MESSAGE, Socket};
 
 /// What is wrong with the other side.
@@ -197,11 +198,27 @@ impl HostLink {
         Ok(())
     }
 
-    /// The result in the file that was given first and not read yet. From here on nobody can change it.
-    pub fn take_file(&mut self) -> Result<Mapping, LinkError> {
-        let none = || broken("a result in a file that was not asked for");
+    /// The file that was given first and not taken yet, with its size. From here on nobody can change it.
+    pub fn take_sealed(&mut self) -> Result<(OwnedFd, u64), LinkError> {
+        let none = || broken("a file that was not asked for");
         let (file, bytes) = self.files.pop_front().ok_or_else(none)?;
-        Ok(map_written(file, bytes)?)
+        cut_and_seal(&file, bytes)?;
+        Ok((file, bytes))
+    }
+
+    /// The same, mapped.
+    pub fn take_file(&mut self) -> Result<Mapping, LinkError> {
+        let (file, bytes) = self.take_sealed()?;
+        let bytes = usize::try_from(bytes).map_err(io::Error::other)?;
+        Ok(Mapping::read_only(file, bytes)?)
+    }
+
+    /// Sends the sealed file of a message ahead of the answer that means it.
+    ///
+    /// A worker that waits for an answer reads its socket, so that there is room; one that does not is in error.
+    pub fn send_message(&mut self, fd: BorrowedFd<'_>, bytes: u64) -> Result<(), LinkError> {
+        let message = wire::encode(&ToWorkerMessage::Message(bytes))?;
+        Ok(self.socket.try_send(&message, &[fd])?)
     }
 
     /// Publishes the frames written, and wakes the worker if it sleeps.
@@ -303,6 +320,10 @@ pub struct WorkerLink {
     payloads: VecDeque<(OwnedFd, u64)>,
     /// The file that was asked for.
     file: Option<OwnedFd>,
+    /// The message of the answer that is awaited, with its size.
+    message: Option<(OwnedFd, u64)>,
+    /// Frames that an answer has overtaken.
+    overtaken: VecDeque<Vec<u8>>,
     /// Files asked for since the host is known to have read all results, and their bytes.
     files: usize,
     file_bytes: u64,
@@ -318,6 +339,8 @@ impl WorkerLink {
             input: Consumer::default(),
             payloads: VecDeque::new(),
             file: None,
+            message: None,
+            overtaken: VecDeque::new(),
             files: 0,
             file_bytes: 0,
         })
@@ -361,6 +384,29 @@ impl WorkerLink {
     ///
     /// Spins as long as the host says, then sleeps.
     pub fn next(&mut self, frame: &mut Vec<u8>) -> Result<bool, LinkError> {
+        match self.overtaken.pop_front() {
+            Some(overtaken) => {
+                *frame = overtaken;
+                Ok(true)
+            }
+            None => self.read(frame),
+        }
+    }
+
+    /// Waits for the answer to a call, and puts it into `frame`. What comes before it is for [`WorkerLink::next`]. False
+    /// at the end: the host wants no more.
+    pub fn answer(&mut self, frame: &mut Vec<u8>) -> Result<bool, LinkError> {
+        while self.read(frame)? {
+            if is_answer(frame) {
+                return Ok(true);
+            }
+            self.overtaken.push_back(std::mem::take(frame));
+        }
+        Ok(false)
+    }
+
+    /// Waits for the next frame of the ring.
+    fn read(&mut self, frame: &mut Vec<u8>) -> Result<bool, LinkError> {
         frame.clear();
         loop {
             let at = to_worker(&self.memory);
@@ -413,6 +459,9 @@ impl WorkerLink {
                     .extend(received.fds.pop().map(|fd| (fd, bytes)));
             }
             ToWorkerMessage::File => self.file = received.fds.pop(),
+            ToWorkerMessage::Message(bytes) => {
+                self.message = received.fds.pop().map(|fd| (fd, bytes));
+            }
         }
         Ok(true)
     }
@@ -423,6 +472,19 @@ impl WorkerLink {
     pub fn payload(&mut self) -> Result<Option<Mapping>, LinkError> {
         loop {
             if let Some((file, bytes)) = self.payloads.pop_front() {
+                let bytes = usize::try_from(bytes).map_err(io::Error::other)?;
+                return Ok(Some(Mapping::read_only(file, bytes)?));
+            }
+            if !self.receive()? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// The message of the answer just read. `None` at the end: the host is gone.
+    pub fn message(&mut self) -> Result<Option<Mapping>, LinkError> {
+        loop {
+            if let Some((file, bytes)) = self.message.take() {
                 let bytes = usize::try_from(bytes).map_err(io::Error::other)?;
                 return Ok(Some(Mapping::read_only(file, bytes)?));
             }

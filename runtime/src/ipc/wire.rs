@@ -6,13 +6,14 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::call::ObjectGrant;
 use crate::ids::{Generation, SlotId};
 use crate::limits::Limits;
 use crate::mode::{CodeMode, Isolation};
 use crate::sandbox::layers::{Layers, Role};
 
 /// The version of everything in `ipc`. A host and its processes must have the same.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 const MAGIC: [u8; 8] = *b"wasmpool";
 
@@ -108,6 +109,8 @@ pub enum ToForkServer {
         /// Whether they may change what is in it.
         writable: bool,
     },
+    /// Before the code. With a descriptor: the memory of the next buffer among the granted objects.
+    Buffer,
     /// With a descriptor: the code.
     Load(Load),
     /// Fork a worker. With two descriptors: its end of the socket pair, its shared memory.
@@ -127,6 +130,8 @@ pub struct Load {
     pub code_bytes: u64,
     /// Environment variables that guests are granted.
     pub env: Vec<(String, String)>,
+    /// Objects that guests are granted.
+    pub objects: Vec<ObjectGrant>,
     /// What randomness is made of, in deterministic mode.
     pub seed: u64,
     /// A system call that workers are denied although their list has it.
@@ -185,6 +190,8 @@ pub enum ToWorkerMessage {
     Payload(u64),
     /// With a descriptor: the file that the worker asked for.
     File,
+    /// With a descriptor: the message of an answer, sealed, of so many bytes.
+    Message(u64),
 }
 
 /// Worker to host. Never with a descriptor.
@@ -192,7 +199,7 @@ pub enum ToWorkerMessage {
 pub enum FromWorker {
     /// Look at the rings.
     Doorbell,
-    /// A file for a result of so many bytes is wanted.
+    /// A file for a result, or for the message of a call, of so many bytes is wanted.
     WantFile(u64),
     /// The process is there; nothing of the guest has run.
     Born,
@@ -234,7 +241,7 @@ mod tests {
 
     #[test]
     fn the_first_message_never_changes() {
-        assert_eq!(&hello(Role::Compiler), b"wasmpool\x02\0\0\0\x01\0\0\0");
+        assert_eq!(&hello(Role::Compiler), b"wasmpool\x03\0\0\0\x01\0\0\0");
         for role in [
             Role::Compiler,
             Role::ForkServer,

@@ -1,4 +1,4 @@
-//! What processes and the host share by name: queues, pipes, locks, semaphores, events, conditions, barriers.
+//! What processes and the host share by name: queues, pipes, buffers, locks, semaphores, events, conditions, barriers.
 //!
 //! An object lives in the host. Guests use the ones that their pool was granted, under the names that they were granted
 //! as; the host uses the same objects directly. Names and meaning are those of Python's `multiprocessing`, with one
@@ -40,12 +40,11 @@
 //! - `object`: what the transport of calls uses: who calls, what is called, how an answer comes later.
 //! - `message`: the bytes of a message, and how they are kept.
 //! - `state`: the objects themselves, one file a kind.
+//! - `buffer`: shared memory, which lies here and is mapped by workers.
 //! - `host`: the waiting of the host's own threads. The other modules are the objects as the host's programs see them.
 
-// The transport, which is to use all of it, is yet to come.
-#![allow(dead_code)]
-
 mod barrier;
+mod buffer;
 mod event;
 mod host;
 mod lock;
@@ -59,6 +58,7 @@ mod state;
 mod tests;
 
 pub use barrier::{Barrier, BarrierError};
+pub use buffer::{Access, Array, Buffer, BufferError, Number, Value};
 pub use event::Event;
 pub use lock::{AcquireError, Condition, ConditionError, Lock, LockGuard};
 pub use pipe::{Pipe, PipeBuilder, PipeEnd, ReceiveError, SendError};

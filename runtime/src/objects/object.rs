@@ -183,6 +183,11 @@ impl Object {
         reply
     }
 
+    /// Bytes of the largest message that it takes; 0 of what takes none.
+    pub(crate) fn largest_message(&self) -> u64 {
+        with(|state| state.largest_message(self.handle().which))
+    }
+
     /// Its name in messages for people.
     pub(crate) fn name(&self) -> Arc<str> {
         with(|state| state.name(self.handle().which))

@@ -1,5 +1,6 @@
 //! Opening and closing a pool.
 
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
@@ -9,6 +10,7 @@ use super::core::{Broken, Core, Shape};
 use super::error::Error;
 use super::options::{JobOptions, LogRecord, Stats};
 use super::processes::{self, Code, ForkServer};
+use super::shares::{self, Direction, Share};
 use super::stream::{Feeder, Results, thread_waker};
 use super::supervisor::{OnLog, Shared};
 use crate::cache::{Cache, CacheKey, CodeSource};
@@ -21,6 +23,7 @@ use crate::ipc::manifest::{Manifest, Refusal};
 use crate::ipc::wire::TaskInfo;
 use crate::limits::Limits;
 use crate::mode::{CodeMode, Isolation};
+use crate::objects::{Access, Barrier, Buffer, Condition, Event, Lock, PipeEnd, Queue, Semaphore};
 use crate::sandbox::layers::{Layers, Rank};
 use crate::sys::poll::{Poller, Waker};
 
@@ -37,6 +40,8 @@ pub struct PoolBuilder {
     max_items_per_worker: Option<u32>,
     no_cache: bool,
     grants: Grants,
+    name: Option<String>,
+    shares: Vec<(String, Share)>,
     strict: bool,
     without: Option<String>,
     on_log: Option<OnLog>,
@@ -137,6 +142,70 @@ impl PoolBuilder {
         self
     }
 
+    /// What the pool is called in messages about who waits for whom. Default: "the pool".
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    pub(super) fn process_name(&self, function: &str) -> String {
+        self.name.clone().unwrap_or_else(|| function.to_owned())
+    }
+
+    fn share(mut self, name: impl Into<String>, share: Share) -> Self {
+        self.shares.push((name.into(), share));
+        self
+    }
+
+    /// Grants guests a queue, under a name: to put messages, to get them, or both. What they put stays put, whatever
+    /// becomes of the item that did it.
+    ///
+    /// Of this and of all other objects: names are 1 to 64 printable ASCII characters without spaces, one object of its
+    /// kind each, at most 128 of a pool. Not in deterministic mode. An item that waits is not excused from its
+    /// time limit.
+    pub fn queue(self, name: impl Into<String>, queue: &Queue, direction: Direction) -> Self {
+        self.share(name, Share::Queue(queue.clone(), direction))
+    }
+
+    /// Grants guests one end of a pipe, under a name. One instance holds it at a time; when that closes it, or ends, it
+    /// is closed for good.
+    pub fn pipe(self, name: impl Into<String>, end: PipeEnd) -> Self {
+        self.share(name, Share::PipeEnd(end.into_object()))
+    }
+
+    /// Grants guests a buffer, under a name, to read or also to write.
+    ///
+    /// What is granted for reading is mapped so that not even a worker that is no longer its guest's keeper can write.
+    /// In a pool of threads guests cannot attach buffers, only copy.
+    pub fn buffer(self, name: impl Into<String>, buffer: &Buffer, access: Access) -> Self {
+        self.share(name, Share::Buffer(buffer.clone(), access))
+    }
+
+    /// Grants guests a lock, under a name.
+    pub fn lock(self, name: impl Into<String>, lock: &Lock) -> Self {
+        self.share(name, Share::Lock(lock.clone()))
+    }
+
+    /// Grants guests a semaphore, under a name.
+    pub fn semaphore(self, name: impl Into<String>, semaphore: &Semaphore) -> Self {
+        self.share(name, Share::Semaphore(semaphore.clone()))
+    }
+
+    /// Grants guests an event, under a name.
+    pub fn event(self, name: impl Into<String>, event: &Event) -> Self {
+        self.share(name, Share::Event(event.clone()))
+    }
+
+    /// Grants guests a condition, under a name, and with it its lock.
+    pub fn condition(self, name: impl Into<String>, condition: &Condition) -> Self {
+        self.share(name, Share::Condition(condition.clone()))
+    }
+
+    /// Grants guests a barrier, under a name.
+    pub fn barrier(self, name: impl Into<String>, barrier: &Barrier) -> Self {
+        self.share(name, Share::Barrier(barrier.clone()))
+    }
+
     /// Whether the pool refuses to open where a layer of the wall around its processes cannot be had: see
     /// [`Layer`](crate::sandbox::layers::Layer). Default false: it opens, with a warning, as long as the floor is there
     /// (seccomp, resource limits, no privileges).
@@ -180,7 +249,7 @@ impl PoolBuilder {
     ///
     /// # Errors
     /// If options contradict one another, the module cannot be used, or processes cannot be started.
-    pub fn open_bytes(self, module: &[u8]) -> Result<Pool, Error> {
+    pub fn open_bytes(mut self, module: &[u8]) -> Result<Pool, Error> {
         let isolation = self.chosen_isolation()?;
         let workers = match self.workers {
             Some(n) => n as usize,
@@ -195,9 +264,12 @@ impl PoolBuilder {
             Isolation::Process => Some(1),
             _ => self.max_items_per_worker.map(u64::from),
         };
+        let is_buffer = |(_, share): &(String, Share)| matches!(share, Share::Buffer(..));
         let mode =
             CodeMode::with_epochs(isolation == Isolation::Thread || self.backtrace_on_timeout)
-                .deterministic(self.deterministic.is_some());
+                .deterministic(self.deterministic.is_some())
+                .attach(isolation != Isolation::Thread && self.shares.iter().any(is_buffer));
+        let shared = shares::open(std::mem::take(&mut self.shares))?;
         let (code, from_cache) = self.compile(module, &mode)?;
         code.manifest.fits(&self.limits)?;
         if let Some((name, reason)) = code.manifest.missing_imports().next() {
@@ -214,6 +286,8 @@ impl PoolBuilder {
             has_tasks: code.manifest.tasks.is_some(),
             backtrace_on_timeout: self.backtrace_on_timeout,
             deterministic: mode.deterministic,
+            name: self.name.unwrap_or_else(|| "the pool".into()),
+            objects: shared.objects,
         };
         self.grants.check().map_err(|reason| Error::Grant {
             what: "what is asked for".into(),
@@ -223,6 +297,7 @@ impl PoolBuilder {
             env: self.grants.env,
             ..Granted::default()
         };
+        granted.objects.grants = shared.grants;
         for directory in &self.grants.directories {
             let opened = directory.open().map_err(|source| Error::Grant {
                 what: format!("the directory {}", directory.host_path.display()),
@@ -235,6 +310,7 @@ impl PoolBuilder {
             isolation,
             seed: self.deterministic.unwrap_or(0),
             granted,
+            buffers: shared.descriptors,
             strict: self.strict,
             without: self.without,
         };
@@ -261,6 +337,10 @@ impl PoolBuilder {
                 message: "in deterministic mode items cannot share an instance: what one leaves behind would depend on \
                           which worker had it",
                 hint: "leave the isolation out, or choose instance, process or thread",
+            }),
+            (Some(_), _) if !self.shares.is_empty() => Err(Error::Options {
+                message: "in deterministic mode guests can share nothing: what they see of it would depend on time",
+                hint: "leave the shared objects out, or deterministic mode",
             }),
             (None, _) if self.limits.fuel.is_some() => Err(Error::Options {
                 message: "a limit of fuel needs deterministic mode: fuel is not counted otherwise",
@@ -360,6 +440,8 @@ struct Planned {
     isolation: Isolation,
     seed: u64,
     granted: Granted,
+    /// The descriptors of granted buffers.
+    buffers: Vec<OwnedFd>,
     strict: bool,
     without: Option<String>,
 }
@@ -407,11 +489,17 @@ fn start(
 
 fn launch(
     code: &Code,
-    plan: Planned,
+    mut plan: Planned,
     shape: Shape,
     on_log: Option<OnLog>,
 ) -> Result<(Shared, Option<Layers>), Error> {
     let mut layers = None;
+    if plan.isolation == Isolation::Thread {
+        plan.granted
+            .objects
+            .map(std::mem::take(&mut plan.buffers))
+            .map_err(Error::pool("buffers cannot be mapped"))?;
+    }
     let launcher: Box<dyn Launch> = match plan.isolation {
         Isolation::Thread => crate::threads::launcher(
             &code.file,
@@ -432,6 +520,7 @@ fn launch(
                 isolation: plan.isolation,
                 seed: plan.seed,
                 granted: plan.granted,
+                buffers: plan.buffers,
                 strict: plan.strict,
                 slots: shape.slots,
                 without: plan.without,

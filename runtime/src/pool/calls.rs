@@ -16,14 +16,14 @@ use crate::failure::Failure;
 use crate::ipc::frame::Target;
 
 /// How values travel to this kind of function: typed and compact to tasks of the guest SDK, as JSON to any other.
-fn encoding(target: &Target) -> Encoding {
+pub(super) fn encoding(target: &Target) -> Encoding {
     match target {
         Target::Task(_) => Encoding::Postcard,
         Target::Export(_) => Encoding::Json,
     }
 }
 
-fn encode<T: Serialize>(value: &T, encoding: Encoding) -> Result<Vec<u8>, String> {
+pub(super) fn encode<T: Serialize>(value: &T, encoding: Encoding) -> Result<Vec<u8>, String> {
     match encoding {
         Encoding::Postcard => postcard::to_stdvec(value).map_err(|e| e.to_string()),
         Encoding::Json | Encoding::Raw => serde_json::to_vec(value).map_err(|e| e.to_string()),

@@ -1,7 +1,8 @@
 //! The pool: its API, its jobs, its workers' states. Runs no guest code and parses no guest payloads.
 //!
-//! - `builder`, `calls`, `handle`, `stream`: what users see, from the most to the least general need.
+//! - `builder`, `calls`, `handle`, `stream`, `process`: what users see, from the most to the least general need.
 //! - `core`: the one mediator of all state; `slot`, `job`, `pace`, `payload`: its parts, without input or output.
+//! - `shares`: the objects that guests are granted.
 //! - `supervisor`: the one thread that waits.
 //! - `processes`: the compiler and the fork server, as the host sees them; `prober`: those that try what must not work.
 //!
@@ -17,7 +18,9 @@ pub mod options;
 mod pace;
 mod payload;
 pub(crate) mod prober;
+mod process;
 mod processes;
+mod shares;
 mod slot;
 mod stream;
 mod supervisor;
@@ -30,5 +33,7 @@ pub use error::Error;
 pub use handle::{Handle, as_completed, wait};
 pub use options::{Bytes, ChunkSize, JobOptions, LogRecord, OnError, Outcome, Stats};
 pub use payload::Payload;
+pub use process::{Joined, Process};
 pub(crate) use processes::program;
+pub use shares::Direction;
 pub use stream::{Canceller, Feeder, Results};

@@ -292,6 +292,8 @@ pub(super) struct Plan<'a> {
     pub limits: &'a Limits,
     pub isolation: Isolation,
     pub granted: Granted,
+    /// The descriptors of granted buffers.
+    pub buffers: Vec<OwnedFd>,
     /// What randomness is made of, in deterministic mode.
     pub seed: u64,
     pub strict: bool,
@@ -331,7 +333,11 @@ impl ForkServer {
             };
             send(&message, directory.fd.as_fd()).map_err(failed())?;
         }
+        for buffer in &plan.buffers {
+            send(&ToForkServer::Buffer, buffer.as_fd()).map_err(failed())?;
+        }
         let load = Load {
+            objects: plan.granted.objects.grants,
             mode: plan.mode,
             limits: plan.limits.clone(),
             isolation: plan.isolation,

@@ -13,6 +13,12 @@ use crate::sys::poll::{Poller, Waker};
 /// excepted.
 const DELIVERY: u64 = 10_000_000;
 
+/// How long the supervisor looks for calls by itself after the last one, in nanoseconds: an answer is mostly followed by
+/// another call, and waking this thread would cost more than either.
+const CALL_SPIN: u64 = 30_000;
+/// How long it looks for nothing but calls, in nanoseconds.
+const MOST_CALL_SPIN: u64 = 1_000_000;
+
 /// What is called with every message of guests.
 pub(super) type OnLog = Box<dyn Fn(&LogRecord<'_>) + Send + Sync>;
 
@@ -89,6 +95,26 @@ impl Shared {
         self.waker.wake();
     }
 
+    /// Answers calls until there are none for a while. Whether there was one.
+    fn look_for_calls(&self) -> bool {
+        let start = now();
+        let mut last = start;
+        let mut time = start;
+        while time - last < CALL_SPIN && time - start < MOST_CALL_SPIN {
+            for _ in 0..16 {
+                std::hint::spin_loop();
+            }
+            time = now();
+            if let Some(mut core) = self.try_core() {
+                core.pump();
+                if core.has_called() {
+                    last = time;
+                }
+            }
+        }
+        last > start
+    }
+
     /// Runs until the pool is broken or closed and its last worker has ended.
     pub(super) fn supervise(&self) {
         let mut ready = Vec::new();
@@ -110,6 +136,14 @@ impl Shared {
                     core = self.core();
                     // While the user's function took its time, rings filled up, and workers waited for room.
                     core.come_back();
+                }
+                if core.has_called() && core.may_spin() {
+                    core.spin(true);
+                    drop(core);
+                    let found = self.look_for_calls();
+                    core = self.core();
+                    core.spun(found);
+                    busy |= !core.spin(false);
                 }
                 // A worker that always has something does not keep the others' sockets and deadlines waiting.
                 busy |= !core.sleep();

@@ -71,6 +71,11 @@ const MAY_MOVE: &[Arg] = &[Arg {
     mask: u32::MAX,
     is: libc::MREMAP_MAYMOVE as u32,
 }];
+const MAP_AGAIN: &[Arg] = &[Arg {
+    index: 3,
+    mask: u32::MAX,
+    is: (libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED) as u32,
+}];
 /// Waiting and waking, with the flags for private memory and for the clock masked off.
 const WAIT_AND_WAKE: &[Arg] = &[
     futex(libc::FUTEX_WAIT),
@@ -225,6 +230,14 @@ pub const FILES: &[Call] = &[
     call("symlinkat", libc::SYS_symlinkat, ANY, "symlink-at"),
     call("utimensat", libc::SYS_utimensat, ANY, "set-times"),
 ];
+
+/// What a worker may do besides where buffers are granted.
+pub const ATTACH: &[Call] = &[call(
+    "mremap",
+    libc::SYS_mremap,
+    MAP_AGAIN,
+    "a buffer, which is mapped already, is mapped a second time over a part of a guest's memory",
+)];
 
 /// A compiler, once it has the module.
 pub const COMPILER: &[Call] = &[

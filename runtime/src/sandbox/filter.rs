@@ -86,9 +86,10 @@ mod tests {
     use super::super::calls;
     use super::*;
 
-    const LISTS: [(&str, &[Call]); 6] = [
+    const LISTS: [(&str, &[Call]); 7] = [
         ("worker", calls::WORKER),
         ("files", calls::FILES),
+        ("attach", calls::ATTACH),
         ("compiler", calls::COMPILER),
         ("fork server", calls::FORK_SERVER),
         ("loading", calls::LOADING),

@@ -244,22 +244,24 @@ impl Fenced {
 
     /// Locks a fork server; `load` maps the code in between: under a list already, one that allows mapping it.
     ///
-    /// `without` takes one system call out of the list of workers.
+    /// `attach` says whether workers attach buffers; `without` takes one system call out of their list.
     ///
     /// # Errors
     /// If a list of system calls cannot be put in force.
     pub fn lock_fork_server<T>(
         self,
+        attach: bool,
         without: Option<&str>,
         load: impl FnOnce() -> T,
     ) -> Result<(Server, T), SandboxError> {
         let files: &[_] = if self.files { calls::FILES } else { &[] };
-        let server = [calls::WORKER, calls::FORK_SERVER, files];
+        let attach: &[_] = if attach { calls::ATTACH } else { &[] };
+        let worker = [calls::WORKER, files, attach];
         let locks = || -> io::Result<_> {
-            let [a, b, c] = server;
-            let loading = Filter::new(&[a, b, c, calls::LOADING], None)?;
-            let serving = Filter::new(&server, None)?;
-            let worker = Filter::new(&[calls::WORKER, files], without)?;
+            let [a, b, c] = worker;
+            let loading = Filter::new(&[a, b, c, calls::FORK_SERVER, calls::LOADING], None)?;
+            let serving = Filter::new(&[a, b, c, calls::FORK_SERVER], None)?;
+            let worker = Filter::new(&worker, without)?;
             Ok((loading, serving, worker))
         };
         let (loading, serving, worker) = locks().map_err(SandboxError::Seccomp)?;

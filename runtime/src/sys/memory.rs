@@ -11,7 +11,7 @@ use rustix::fs::{
     ftruncate, memfd_create,
 };
 use rustix::io::{Errno, pwrite};
-use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+use rustix::mm::{MapFlags, MremapFlags, ProtFlags, mmap, mmap_anonymous, mremap_fixed, munmap};
 
 /// The page size everything here is aligned to, in bytes. Also right where pages are larger: it is only used for
 /// rounding inside files.
@@ -92,13 +92,6 @@ pub fn cut_and_seal(fd: &OwnedFd, len: u64) -> io::Result<()> {
             "a file that its writer has cut",
         )),
     }
-}
-
-/// Maps a file of [`writable_memfd`], after making it one that nobody can change any more.
-/// Fails while another process has it mapped for writing.
-pub fn map_written(fd: OwnedFd, len: u64) -> io::Result<Mapping> {
-    cut_and_seal(&fd, len)?;
-    Mapping::read_only(fd, usize::try_from(len).map_err(io::Error::other)?)
 }
 
 /// Checks that a descriptor from a hostile process is a memory file that nobody can change any more, and gives its
@@ -200,6 +193,7 @@ impl Drop for Mapping {
 pub struct Shared {
     at: NonNull<u8>,
     len: usize,
+    writable: bool,
 }
 
 // SAFETY: all access is by atomics or by copies through raw pointers; nothing depends on the thread.
@@ -218,21 +212,78 @@ impl Shared {
                 "shared memory of the wrong size, or not sealed",
             ));
         }
-        // SAFETY: a new mapping at an address of the kernel's choice touches no existing memory; the seal keeps the
-        // file from shrinking under it.
-        let at = unsafe {
-            mmap(
-                ptr::null_mut(),
-                len,
-                ProtFlags::READ | ProtFlags::WRITE,
-                MapFlags::SHARED,
-                fd,
-                0,
-            )?
+        Self::map_any(fd, len, true)
+    }
+
+    /// The same of any file, for reading and writing or for reading alone.
+    ///
+    /// Where the file shrinks, an access behind its end ends the process: pass a sealed memory file, or let that be
+    /// survived.
+    pub fn map_any(fd: impl AsFd, len: usize, writable: bool) -> io::Result<Shared> {
+        let access = match writable {
+            true => ProtFlags::READ | ProtFlags::WRITE,
+            false => ProtFlags::READ,
         };
+        // SAFETY: a new mapping at an address of the kernel's choice touches no existing memory.
+        let at = unsafe { mmap(ptr::null_mut(), len, access, MapFlags::SHARED, fd, 0)? };
         let at =
             NonNull::new(at.cast()).ok_or_else(|| io::Error::other("mmap returned address 0"))?;
-        Ok(Shared { at, len })
+        Ok(Shared { at, len, writable })
+    }
+
+    /// Its length in bytes.
+    #[allow(clippy::len_without_is_empty)]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether it can be written to.
+    pub fn is_writable(&self) -> bool {
+        self.writable
+    }
+
+    /// A reference to an atomic number at `offset`. That of memory which cannot be written to can only be loaded.
+    ///
+    /// # Panics
+    /// Where it is out of bounds: callers check their offsets.
+    ///
+    /// # Safety
+    /// `T` must be an atomic number, and `offset` a multiple of its size.
+    pub unsafe fn at<T>(&self, offset: usize) -> &T {
+        assert!(
+            offset <= self.len && size_of::<T>() <= self.len - offset,
+            "a number out of shared memory"
+        );
+        // SAFETY: in bounds as asserted, aligned as the caller says: mappings start at pages. Atomics allow the other
+        // side's writes.
+        unsafe { self.at.add(offset).cast().as_ref() }
+    }
+
+    /// Makes `len` bytes at `to` show this memory from `offset` on: what lay there is gone.
+    ///
+    /// It stays so, whatever becomes of `self`, until [`show_nothing`]. Asks the kernel for a second mapping of the same
+    /// pages, for which it needs no descriptor.
+    ///
+    /// # Panics
+    /// Where `offset` is out of bounds: callers check it.
+    ///
+    /// # Safety
+    /// The range at `to` must be mapped and the caller's to replace, with no reference into it; all three numbers must
+    /// be multiples of the page size. What lies behind the end of the memory must not be touched, but for the rest of
+    /// its last page.
+    pub unsafe fn show(&self, offset: usize, to: NonNull<u8>, len: usize) -> io::Result<()> {
+        assert!(offset <= self.len, "a region out of shared memory");
+        // SAFETY: an old size of 0 leaves the old mapping as it is; the new place is the caller's.
+        unsafe {
+            mremap_fixed(
+                self.at.as_ptr().add(offset).cast(),
+                0,
+                len,
+                MremapFlags::MAYMOVE,
+                to.as_ptr().cast(),
+            )?;
+        }
+        Ok(())
     }
 
     /// A reference to a structure made of atomics only, at the start of the memory.
@@ -261,6 +312,7 @@ impl Shared {
             offset <= self.len && from.len() <= self.len - offset,
             "a write out of shared memory"
         );
+        assert!(self.writable, "a write to memory that is only read");
         // SAFETY: in bounds as asserted, and `from` is no part of this mapping, into which no reference exists.
         unsafe { ptr::copy_nonoverlapping(from.as_ptr(), self.at.as_ptr().add(offset), from.len()) }
     }
@@ -273,6 +325,19 @@ impl Shared {
         assert!(offset < self.len, "a read out of shared memory");
         // SAFETY: in bounds as asserted; volatile, since the other side may write it at the same time.
         unsafe { self.at.as_ptr().add(offset).read_volatile() }
+    }
+
+    /// Copies the bytes from `offset` on to `to`.
+    ///
+    /// # Panics
+    /// Where the range is out of bounds: callers check their offsets.
+    pub fn copy_out(&self, offset: usize, to: &mut [u8]) {
+        assert!(
+            offset <= self.len && to.len() <= self.len - offset,
+            "a read out of shared memory"
+        );
+        // SAFETY: in bounds as asserted, and `to` is no part of this mapping, into which no reference exists.
+        unsafe { ptr::copy_nonoverlapping(self.at.as_ptr().add(offset), to.as_mut_ptr(), to.len()) }
     }
 
     /// Appends `len` bytes from `offset` to `to`.
@@ -296,6 +361,23 @@ impl Shared {
             to.set_len(to.len() + len);
         }
     }
+}
+
+/// Makes `len` bytes at `to` ordinary memory of zeros, readable and writable.
+///
+/// # Safety
+/// As [`Shared::show`].
+pub unsafe fn show_nothing(to: NonNull<u8>, len: usize) -> io::Result<()> {
+    let access = ProtFlags::READ | ProtFlags::WRITE;
+    let flags = MapFlags::PRIVATE | MapFlags::FIXED | MapFlags::NORESERVE;
+    // SAFETY: the place is the caller's.
+    unsafe { mmap_anonymous(to.as_ptr().cast(), len, access, flags)? };
+    Ok(())
+}
+
+/// The unit of mappings, in bytes.
+pub fn page_size() -> usize {
+    rustix::param::page_size()
 }
 
 impl Drop for Shared {

@@ -1,10 +1,10 @@
 //! Waiting for descriptors.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, epoll, eventfd, poll};
 use rustix::io::Errno;
 
 /// A set of descriptors to wait for, each under a number of the caller's choice.
@@ -64,26 +64,65 @@ impl Poller {
 
 /// Wakes a thread that waits in a [`Poller`].
 #[derive(Debug)]
-pub struct Waker {
-    fd: OwnedFd,
-}
+pub struct Waker(Bell);
 
 impl Waker {
     /// A waker, registered with a poller.
     pub fn new(poller: &Poller, token: Token) -> io::Result<Waker> {
-        let fd = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
-        poller.add(&fd, token)?;
-        Ok(Waker { fd })
+        let bell = Bell::new()?;
+        poller.add(&bell, token)?;
+        Ok(Waker(bell))
     }
 
     /// Makes the poller's wait return, now or when it is next called.
     pub fn wake(&self) {
-        // Fails only where the counter is full, that is, where it is awake already.
-        let _ = rustix::io::write(&self.fd, &1u64.to_ne_bytes());
+        self.0.ring();
     }
 
     /// Forgets all wake-ups so far.
     pub fn reset(&self) {
+        self.0.reset();
+    }
+}
+
+/// Something to wait for by a descriptor, that stays rung until it is reset.
+#[derive(Debug)]
+pub struct Bell {
+    fd: OwnedFd,
+}
+
+impl Bell {
+    /// One that has not rung.
+    pub fn new() -> io::Result<Bell> {
+        let fd = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        Ok(Bell { fd })
+    }
+
+    /// Rings: the descriptor can be read from now on.
+    pub fn ring(&self) {
+        // Fails only where the counter is full, that is, where it has rung already.
+        let _ = rustix::io::write(&self.fd, &1u64.to_ne_bytes());
+    }
+
+    /// Is quiet again.
+    pub fn reset(&self) {
         let _ = rustix::io::read(&self.fd, &mut [0u8; 8]);
+    }
+
+    /// Waits until it rings, or `timeout` passes; may return before.
+    pub fn wait(&self, timeout: Option<Duration>) {
+        let timeout = timeout.map(|t| Timespec {
+            tv_sec: i64::try_from(t.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: i64::from(t.subsec_nanos()),
+        });
+        let mut fds = [PollFd::new(&self.fd, PollFlags::IN)];
+        // An error is an interruption: whoever waits looks again.
+        let _ = poll(&mut fds, timeout.as_ref());
+    }
+}
+
+impl AsFd for Bell {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
     }
 }

@@ -7,8 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::engine::host::{Advice, EmitError, Host, HostError};
 use crate::ids::{Seq, SlotId};
+use crate::ipc::call::{Answer, Op};
 use crate::ipc::frame::{
-    self, Ended, Level, MAX_INLINE, Status, encode_ended, encode_log, encode_result, item_head,
+    self, Ended, Level, MAX_INLINE, MAX_MESSAGE, Status, ToWorker, decode_to_worker, encode_call,
+    encode_ended, encode_log, encode_over, encode_result, item_head,
 };
 use crate::ipc::link::{LinkError, WorkerLink};
 use crate::ipc::wire::FromWorker;
@@ -85,6 +87,10 @@ struct State {
     logged: u64,
     published: u64,
     pending: usize,
+    /// How many instances there were.
+    instances: u32,
+    /// The answer to a call, as it came.
+    answer: Vec<u8>,
     /// Why the link failed in the middle of a guest's call.
     broken: Option<LinkError>,
 }
@@ -111,6 +117,8 @@ impl Desk {
             logged: 0,
             published: 0,
             pending: 0,
+            instances: 0,
+            answer: Vec::new(),
             broken: None,
         })))
     }
@@ -339,6 +347,40 @@ impl State {
         }
     }
 
+    /// Asks something of an object, and waits for what comes of it.
+    fn call(
+        &mut self,
+        instance: u32,
+        object: u16,
+        op: Op,
+        message: &[u8],
+    ) -> Result<(Answer, Vec<u8>), Fault> {
+        let in_file = message.len() > MAX_MESSAGE;
+        if in_file && !self.link.send_file(message)? {
+            return Err(Fault::Gone);
+        }
+        let head = encode_call(instance, object, op, in_file).map_err(std::io::Error::other)?;
+        let behind = if in_file { &[] } else { message };
+        self.write(&[&head, behind])?;
+        self.publish(now())?;
+        let mut frame = std::mem::take(&mut self.answer);
+        if !self.link.answer(&mut frame)? {
+            return Err(Fault::Gone);
+        }
+        let malformed = |_| std::io::Error::from(std::io::ErrorKind::InvalidData);
+        let ToWorker::Answer { answer, message } = decode_to_worker(&frame).map_err(malformed)?
+        else {
+            return Err(std::io::Error::from(std::io::ErrorKind::InvalidData).into());
+        };
+        let message = match (&answer, message) {
+            (Answer::Message, Some(bytes)) => bytes.to_vec(),
+            (Answer::Message, None) => self.link.message()?.ok_or(Fault::Gone)?.to_vec(),
+            _ => Vec::new(),
+        };
+        self.answer = frame;
+        Ok((answer, message))
+    }
+
     /// Takes the frames apart that a guest reports, exactly as the WIT says.
     fn report(&mut self, mut frames: &[u8], fuel: Option<u64>) -> Result<(), Fault> {
         while !frames.is_empty() {
@@ -453,6 +495,30 @@ impl Host for Desk {
             // At once: the item may never end, and this may say why.
             state.publish(now())
         })
+    }
+
+    fn call(
+        &self,
+        instance: u32,
+        object: u16,
+        op: Op,
+        message: &[u8],
+    ) -> Result<(Answer, Vec<u8>), HostError> {
+        self.answer(|state| state.call(instance, object, op, message))
+    }
+
+    fn new_instance(&self) -> u32 {
+        let mut state = self.state();
+        state.instances = state.instances.wrapping_add(1);
+        state.instances
+    }
+
+    fn over(&self, instance: u32) {
+        // A host that is gone needs not hear it.
+        let _ = self.answer(|state| {
+            state.write(&[&encode_over(instance)])?;
+            state.publish(now())
+        });
     }
 
     fn worker_index(&self) -> u32 {

@@ -42,21 +42,22 @@ pub(super) fn run(socket: Socket, confined: Confined) -> Result<(), Broken> {
     let limits = load.limits;
     let bounds = Bounds::of_workers(&limits, &granted.directories);
     let fenced = confined.fence(bounds, &granted.directories)?;
-    let (wall, program) = fenced.lock_fork_server(load.without.as_deref(), || {
-        let code = code.map()?;
-        // SAFETY: nothing of the code is called in this process; in workers, which are locked, it may do what it likes.
-        let program = unsafe { Program::load(code, load.mode, &limits, 1, None, granted) };
-        let program = match program {
-            Ok(program) => Arc::new(program.seeded(load.seed)),
-            Err(error) => return Ok(Err(printable(&error.to_string(), 4096))),
-        };
-        if program.has_epochs() {
-            let program = program.clone();
-            // SAFETY: `interrupt` is made for signal handlers. Workers inherit it, and the program lies where it lies here.
-            unsafe { on_interrupt(move || program.interrupt()) }?;
-        }
-        Ok::<_, io::Error>(Ok(program))
-    })?;
+    let (wall, program) =
+        fenced.lock_fork_server(load.mode.attach, load.without.as_deref(), || {
+            let code = code.map()?;
+            // SAFETY: nothing of the code is called in this process; in workers, which are locked, it may do what it likes.
+            let program = unsafe { Program::load(code, load.mode, &limits, 1, None, granted) };
+            let program = match program {
+                Ok(program) => Arc::new(program.seeded(load.seed)),
+                Err(error) => return Ok(Err(printable(&error.to_string(), 4096))),
+            };
+            if program.has_epochs() {
+                let program = program.clone();
+                // SAFETY: `interrupt` is made for signal handlers. Workers inherit it, and the program lies where it lies here.
+                unsafe { on_interrupt(move || program.interrupt()) }?;
+            }
+            Ok::<_, io::Error>(Ok(program))
+        })?;
     let program = match program? {
         Ok(program) => program,
         Err(message) => {
@@ -98,6 +99,7 @@ impl Code {
 /// Receives what it is to be: granted directories, then the code. `None` if the host is gone.
 fn receive_load(socket: &Socket) -> io::Result<Option<(Load, Code, Granted)>> {
     let mut granted = Granted::default();
+    let mut buffers = Vec::new();
     loop {
         let Some((message, mut fds)) = receive(socket)? else {
             return Ok(None);
@@ -114,12 +116,16 @@ fn receive_load(socket: &Socket) -> io::Result<Option<(Load, Code, Granted)>> {
                 guest_path,
                 writable,
             }),
+            ToForkServer::Buffer => buffers.push(fd),
             ToForkServer::Load(mut load) => {
                 let code = Code {
                     file: fd,
                     bytes: load.code_bytes,
                 };
                 granted.env = std::mem::take(&mut load.env);
+                granted.objects.grants = std::mem::take(&mut load.objects);
+                // Workers inherit the mappings, and have no descriptors.
+                granted.objects.map(buffers)?;
                 return Ok(Some((load, code, granted)));
             }
             ToForkServer::Fork(..) => {

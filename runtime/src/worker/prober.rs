@@ -30,7 +30,7 @@ pub(super) fn run(socket: Socket, confined: Confined, role: Role) -> Result<(), 
     let wall = match role.is_of_workers() {
         true => {
             let fenced = confined.fence(Bounds::of_workers(&limits, &[]), &[])?;
-            Wall::Worker(fenced.lock_fork_server(None, || ())?.0)
+            Wall::Worker(fenced.lock_fork_server(false, None, || ())?.0)
         }
         false => Wall::Compiler(confined.fence(Bounds::of_compiler(&limits), &[])?),
     };

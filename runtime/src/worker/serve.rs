@@ -186,6 +186,9 @@ impl Worker<'_> {
                     items,
                     payload,
                 } => self.chunk(head, items, payload)?,
+                ToWorker::Answer { .. } => {
+                    return Err(Malformed("an answer that nobody waits for").into());
+                }
             }
         }
         Ok(End::HostGone)

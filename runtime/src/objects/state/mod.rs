@@ -343,6 +343,15 @@ impl State {
         name.unwrap_or_else(|| which.kind().into())
     }
 
+    /// Bytes of the largest message that a queue or pipe takes.
+    pub(crate) fn largest_message(&self, which: Which) -> u64 {
+        match which {
+            Which::Queue(id) => self.queues.get(&id).map_or(0, QueueState::bytes),
+            Which::End(id, _) => self.pipes.get(&id).map_or(0, PipeState::bytes),
+            _ => 0,
+        }
+    }
+
     /// Gives an object a name for people.
     pub(crate) fn rename(&mut self, which: Which, name: &str) {
         self.names.insert(which.id(), name.into());

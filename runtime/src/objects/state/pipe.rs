@@ -74,6 +74,11 @@ impl End {
 }
 
 impl PipeState {
+    /// Bytes that one direction holds, at most.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// A pipe with so many messages and bytes in each direction, at most. With `one_way` the first end only receives and
     /// the second only sends.
     pub(crate) fn new(messages: usize, bytes: u64, one_way: bool) -> PipeState {

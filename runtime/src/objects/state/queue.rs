@@ -93,6 +93,11 @@ impl Messages {
 }
 
 impl QueueState {
+    /// Bytes that it holds, at most.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.options.bytes
+    }
+
     pub(crate) fn new(id: u64, options: QueueOptions) -> QueueState {
         QueueState {
             id,

@@ -92,6 +92,7 @@ impl Core {
         }
         // What was published before the end still counts.
         self.read_frames(at);
+        self.end_instances(at);
         let place = &mut self.places[at];
         let status = place.exit.take();
         let Some(link) = place.link.take() else {

@@ -1,10 +1,12 @@
 //! The pool's one mediator: owns all jobs and all slots, hands out items, takes results, decides who is to blame.
 //!
 //! It never waits: what there is to wait for is told by `Core::next_deadline`, and the waiting is the supervisor's.
-//! `receive` takes what workers say, `dispatch` sends items, `ends` settles ends; each is a part of the same `Core`.
+//! `receive` takes what workers say, `calls` what they ask of shared objects, `dispatch` sends items, `ends` settles ends;
+//! each is a part of the same `Core`.
 //!
 //! Everything that a worker says is checked against what it was given; one that lies is ended.
 
+mod calls;
 mod dispatch;
 mod ends;
 mod receive;
@@ -13,6 +15,8 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::process::ExitStatus;
 use std::sync::Arc;
 
+pub(super) use self::calls::GrantedObject;
+use self::calls::{Asked, Instance, Mailbox};
 use self::dispatch::{HOSTAGE, has_hostages};
 use self::ends::{EXIT_NEWS, LAST_WORD};
 use super::error::Error;
@@ -53,6 +57,10 @@ pub(super) struct Shape {
     pub backtrace_on_timeout: bool,
     /// Whether workers tell what items use of their fuel.
     pub deterministic: bool,
+    /// What the pool is called, in messages about who waits for whom.
+    pub name: String,
+    /// Objects that guests were granted, by their numbers.
+    pub objects: Vec<GrantedObject>,
 }
 
 /// A message of a guest, to be given to the user outside of the core's lock.
@@ -77,6 +85,10 @@ struct Place {
     /// Since when it has nothing to do and takes nothing, and how many bytes it would take.
     blocked: Option<(u64, usize)>,
     exit: Option<ExitStatus>,
+    /// Its instances that hold something, or may.
+    instances: Vec<Instance>,
+    /// The call that waits for its answer.
+    asked: Option<Asked>,
     /// Starts here that failed, since one did not.
     failed_starts: u32,
 }
@@ -208,6 +220,13 @@ pub(super) struct Core {
     /// How many waits are still to come that do not spin.
     no_spin: u32,
     processors: usize,
+    granted: Vec<GrantedObject>,
+    /// What workers are called.
+    names: Vec<Arc<str>>,
+    mailbox: Arc<Mailbox>,
+    /// Calls so far, and how many there were when it was last asked.
+    calls: u64,
+    calls_known: u64,
     opened: u64,
     scratch: Vec<u8>,
     frame: Vec<u8>,
@@ -220,7 +239,7 @@ const MOST_IN_VAIN: u32 = 5;
 
 impl Core {
     pub fn new(
-        shape: Shape,
+        mut shape: Shape,
         launcher: Box<dyn Launch>,
         poller: Arc<Poller>,
         waker: Arc<Waker>,
@@ -239,9 +258,15 @@ impl Core {
                 read_at: 0,
                 blocked: None,
                 exit: None,
+                instances: Vec::new(),
+                asked: None,
                 failed_starts: 0,
             })
             .collect();
+        let granted = std::mem::take(&mut shape.objects);
+        let name = |slot| format!("worker {slot} of {}", shape.name).into();
+        let names = (0..shape.slots).map(name).collect();
+        let mailbox = Arc::new(Mailbox::new(waker.clone()));
         Ok(Core {
             shape,
             launcher,
@@ -266,6 +291,11 @@ impl Core {
             spun_in_vain: 0,
             no_spin: 0,
             processors: std::thread::available_parallelism().map_or(1, usize::from),
+            granted,
+            names,
+            mailbox,
+            calls: 0,
+            calls_known: 0,
             opened: now(),
             scratch: Vec::new(),
             frame: Vec::new(),
@@ -358,6 +388,7 @@ impl Core {
                 self.read_frames(at);
             }
         }
+        self.read_mail();
         self.fill();
     }
 
@@ -397,7 +428,8 @@ impl Core {
             State::Ending { since, closed, .. } if closed => since.saturating_add(EXIT_NEWS),
             State::Ending { .. } => u64::MAX,
         };
-        self.places.iter().map(of_place).min().unwrap_or(u64::MAX)
+        let next = self.places.iter().map(of_place).min();
+        next.unwrap_or(u64::MAX).min(self.next_wait_ends())
     }
 
     /// Does what is due.
@@ -423,6 +455,8 @@ impl Core {
                 State::Starting { .. } | State::Interrupted { .. } | State::Empty { .. } => {}
             }
         }
+        self.end_waits(time);
+        self.read_mail();
         self.fill();
     }
 
@@ -459,7 +493,8 @@ impl Core {
         }
         self.overlooked = false;
         let mut quiet = true;
-        for place in self.places.iter_mut().filter(|p| p.slot.unfinished() > 0) {
+        let may_speak = |p: &&mut Place| p.slot.unfinished() > 0 || !p.instances.is_empty();
+        for place in self.places.iter_mut().filter(may_speak) {
             quiet &= place.link.as_mut().is_none_or(HostLink::sleep);
         }
         quiet
@@ -490,7 +525,8 @@ impl Core {
     /// Whether a reader that has to wait is to spin: while a processor is free, as far as the pool knows. What else
     /// the machine does shows in spins that find nothing: each doubles the number of waits that do not try.
     pub fn may_spin(&mut self) -> bool {
-        let spin = self.spinners == 0 && self.busy() < self.processors && self.busy() > 0;
+        let busy = self.computing();
+        let spin = self.spinners == 0 && busy < self.processors && self.busy() > 0;
         if spin && self.no_spin > 0 {
             self.no_spin -= 1;
             return false;

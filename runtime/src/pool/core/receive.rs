@@ -220,6 +220,13 @@ impl Core {
                 }
                 Ok(())
             }
+            ToHost::Call {
+                instance,
+                object,
+                op,
+                message,
+            } => self.on_call(at, instance, object, op, message),
+            ToHost::Over(instance) => self.on_over(at, instance),
             ToHost::Ended(seq, mut ended) => {
                 let known = match ended.kind {
                     FailureKind::Trap | FailureKind::Memory | FailureKind::OutputLimit => true,
@@ -256,7 +263,9 @@ impl Core {
 
     /// A worker wants a file for a large result. The file is as large as it says and takes memory as it is written.
     fn give_file(&mut self, at: usize, bytes: u64) {
+        let messages = self.granted.iter().map(|g| g.largest);
         let limit = self.shape.limits.result_bytes;
+        let limit = limit.max(messages.max().unwrap_or(0));
         let busy = self.places[at].slot.unfinished() > 0;
         let given = match &mut self.places[at].link {
             Some(_) if bytes > limit || bytes <= MAX_INLINE as u64 || !busy => {
@@ -299,6 +308,7 @@ impl Core {
         }
         let time = now();
         slot.finish(seq, time);
+        self.seen(at);
         let took = self.chunk_progress(at, seq, time, item.job);
         let Some(job) = self.jobs.get_mut(&item.job) else {
             return Ok(());

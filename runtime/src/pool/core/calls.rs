@@ -1,0 +1,311 @@
+//! What workers ask of the objects that the pool was granted: calls taken, answers given back, waits given up.
+//!
+//! A worker has one call under way. It is answered once: at once, by mail when it has waited, or when its time is over.
+//! What an object does is `objects`' own; here is only who asks, and until when.
+
+use std::os::fd::AsFd;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::Core;
+use crate::ipc::call::Op;
+use crate::ipc::frame;
+use crate::ipc::link::LinkError;
+use crate::objects::{self, Caller, Delivered, HolderId, Mail, Message, Object, Reply, Rights};
+use crate::pool::slot::State;
+use crate::sys::clock::now;
+use crate::sys::poll::Waker;
+
+/// Instances of one worker that hold something, or wait, at most: one is used, and one is made ahead.
+const MAX_INSTANCES: usize = 4;
+
+/// An object that the guests of a pool were granted. Its place in the list of all of them is its number.
+pub(in crate::pool) struct GrantedObject {
+    pub object: Object,
+    pub rights: Rights,
+    /// Bytes of the largest message that it takes.
+    pub largest: u64,
+}
+
+/// An instance that has asked for something.
+pub(in crate::pool) struct Instance {
+    /// The worker's number for it.
+    number: u32,
+    holder: HolderId,
+}
+
+/// A call that waits for its answer.
+pub(in crate::pool) struct Asked {
+    holder: HolderId,
+    ticket: u64,
+    object: u16,
+    /// When the wait is given up.
+    deadline: u64,
+}
+
+/// Where answers come that were waited for.
+pub(in crate::pool) struct Mailbox {
+    delivered: Mutex<Mails>,
+    waker: Arc<Waker>,
+}
+
+#[derive(Default)]
+struct Mails {
+    waiting: Vec<Delivered>,
+    /// Whether somebody will look without being woken.
+    watched: bool,
+}
+
+impl Mailbox {
+    pub(in crate::pool) fn new(waker: Arc<Waker>) -> Mailbox {
+        Mailbox {
+            delivered: Mutex::default(),
+            waker,
+        }
+    }
+
+    /// Nobody needs to be woken until the next [`Mailbox::take`].
+    fn watch(&self) {
+        let mut mails = self
+            .delivered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        mails.watched = true;
+    }
+
+    fn take(&self) -> Vec<Delivered> {
+        let mut mails = self
+            .delivered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        mails.watched = false;
+        std::mem::take(&mut mails.waiting)
+    }
+}
+
+impl Mail for Mailbox {
+    fn deliver(&self, delivered: Delivered) {
+        let mut mails = self
+            .delivered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        mails.waiting.push(delivered);
+        if !std::mem::replace(&mut mails.watched, true) {
+            self.waker.wake();
+        }
+    }
+}
+
+impl Core {
+    /// A worker asks something of an object. An error means that it broke the protocol.
+    pub(super) fn on_call(
+        &mut self,
+        at: usize,
+        instance: u32,
+        object: u16,
+        op: Op,
+        message: Option<&[u8]>,
+    ) -> Result<(), String> {
+        let Some(granted) = self.granted.get(usize::from(object)) else {
+            return Err("a call of an object that it was not granted".into());
+        };
+        let place = &mut self.places[at];
+        if place.asked.is_some() {
+            return Err("a call while another one is under way".into());
+        }
+        let message = match (op.takes_message(), message) {
+            (true, Some(bytes)) => Some(Message::new(bytes).map_err(|e| e.to_string())?),
+            (true, None) => {
+                let link = place.link.as_mut().ok_or("no link")?;
+                let (file, bytes) = link.take_sealed().map_err(|e| e.to_string())?;
+                Some(Message::File(Arc::new((file, bytes))))
+            }
+            (false, Some([])) => None,
+            (false, _) => return Err("a message where none belongs".into()),
+        };
+        let known = place.instances.iter().find(|i| i.number == instance);
+        let holder = match known {
+            Some(instance) => instance.holder,
+            None if place.instances.len() >= MAX_INSTANCES => {
+                return Err("more instances than there can be".into());
+            }
+            None => {
+                let holder = HolderId::new();
+                place.instances.push(Instance {
+                    number: instance,
+                    holder,
+                });
+                holder
+            }
+        };
+        self.calls += 1;
+        let ticket = self.calls;
+        let caller = Caller {
+            holder,
+            name: self.names[at].clone(),
+            mail: self.mailbox.clone(),
+            ticket,
+        };
+        self.mailbox.watch();
+        match granted.object.call(&caller, granted.rights, op, message) {
+            Some(reply) => self.answer(at, holder, object, reply),
+            None => {
+                let deadline = match op.timeout().flatten() {
+                    Some(timeout) => now().saturating_add(timeout),
+                    None => u64::MAX,
+                };
+                self.places[at].asked = Some(Asked {
+                    holder,
+                    ticket,
+                    object,
+                    deadline,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether there were calls since this was last asked.
+    pub fn has_called(&mut self) -> bool {
+        std::mem::replace(&mut self.calls_known, self.calls) != self.calls
+    }
+
+    /// Workers that compute: those that wait for an answer leave their processor to others.
+    pub(super) fn computing(&self) -> usize {
+        let computes = |place: &&super::Place| place.slot.unfinished() > 0 && place.asked.is_none();
+        self.places.iter().filter(computes).count()
+    }
+
+    /// An instance is over: what it held is free.
+    pub(super) fn on_over(&mut self, at: usize, instance: u32) -> Result<(), String> {
+        let place = &mut self.places[at];
+        if place.asked.is_some() {
+            return Err("an instance that is over while it waits".into());
+        }
+        let known = place.instances.iter().position(|i| i.number == instance);
+        // One that asked for nothing in the end is not known.
+        if let Some(known) = known {
+            let over = place.instances.swap_remove(known);
+            self.mailbox.watch();
+            objects::end(over.holder);
+        }
+        Ok(())
+    }
+
+    /// A worker's instances have seen what they were given so far.
+    pub(super) fn seen(&self, at: usize) {
+        for instance in &self.places[at].instances {
+            objects::seen(instance.holder);
+        }
+    }
+
+    /// A worker has ended: whatever its instances held is free, and what they were to get goes back.
+    pub(super) fn end_instances(&mut self, at: usize) {
+        if let Some(asked) = &self.places[at].asked
+            && objects::cancel(asked.holder, asked.ticket).is_none()
+        {
+            // The answer is in the mail already.
+            self.read_mail();
+        }
+        let place = &mut self.places[at];
+        place.asked = None;
+        for instance in place.instances.drain(..) {
+            objects::end(instance.holder);
+        }
+    }
+
+    /// Gives the answers that came by mail to those who wait for them.
+    pub(super) fn read_mail(&mut self) {
+        loop {
+            let mails = self.mailbox.take();
+            if mails.is_empty() {
+                return;
+            }
+            for mail in mails {
+                let is = |asked: &Asked| (asked.holder, asked.ticket) == (mail.holder, mail.ticket);
+                let waits = |place: &super::Place| place.asked.as_ref().is_some_and(is);
+                // A wait goes only with its worker, and not before its mail is read.
+                if let Some(at) = self.places.iter().position(waits)
+                    && let Some(asked) = self.places[at].asked.take()
+                {
+                    let reply = (mail.answer, mail.message);
+                    self.answer(at, asked.holder, asked.object, reply);
+                }
+            }
+        }
+    }
+
+    /// Gives up what has waited long enough.
+    pub(super) fn end_waits(&mut self, time: u64) {
+        for at in 0..self.places.len() {
+            let Some(asked) = &mut self.places[at].asked else {
+                continue;
+            };
+            if asked.deadline > time {
+                continue;
+            }
+            // Should the answer be on its way already, or, of a condition, wait for its lock, it comes by mail.
+            asked.deadline = u64::MAX;
+            let (holder, object) = (asked.holder, asked.object);
+            if let Some(reply) = objects::cancel(holder, asked.ticket) {
+                self.places[at].asked = None;
+                self.answer(at, holder, object, reply);
+            }
+        }
+    }
+
+    /// When the next wait is to be given up.
+    pub(super) fn next_wait_ends(&self) -> u64 {
+        let waits = self.places.iter().filter_map(|p| p.asked.as_ref());
+        waits.map(|asked| asked.deadline).min().unwrap_or(u64::MAX)
+    }
+
+    fn answer(&mut self, at: usize, holder: HolderId, object: u16, reply: Reply) {
+        let place = &self.places[at];
+        let over = matches!(
+            place.slot.state(),
+            State::Ending { .. } | State::Empty { .. }
+        );
+        let sent = match over {
+            true => Ok(false),
+            false => self.try_answer(at, &reply),
+        };
+        if let Ok(true) = sent {
+            return;
+        }
+        if let (Some(granted), Some(message)) = (self.granted.get(usize::from(object)), reply.1) {
+            objects::undelivered(holder, &granted.object, message);
+        }
+        match sent {
+            Err(e) => self.violation(at, e.to_string()),
+            Ok(_) if over => {}
+            Ok(_) => self.violation(at, "it waits for an answer and makes no room for it".into()),
+        }
+    }
+
+    /// Sends an answer. False if the worker has no room for it.
+    fn try_answer(&mut self, at: usize, (answer, message): &Reply) -> Result<bool, LinkError> {
+        let Some(link) = &mut self.places[at].link else {
+            return Ok(false);
+        };
+        let file = match message {
+            Some(Message::File(file)) => Some(&**file),
+            _ => None,
+        };
+        if let Some((file, bytes)) = file {
+            link.send_message(file.as_fd(), *bytes)?;
+        }
+        let head = frame::encode_answer(answer, file.is_some()).map_err(std::io::Error::other)?;
+        let written = match message {
+            Some(Message::Owned(bytes)) => link.write(&[&head, bytes])?,
+            _ => link.write(&[&head])?,
+        };
+        if !written {
+            return Ok(false);
+        }
+        link.publish();
+        if self.spinners == 0 && !link.sleep() {
+            self.overlook();
+        }
+        Ok(true)
+    }
+}

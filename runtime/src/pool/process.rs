@@ -1,0 +1,270 @@
+//! One long call in a worker process of its own: `multiprocessing`'s `Process`.
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Wake;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::builder::{Pool, PoolBuilder};
+use super::calls::{encode, encoding, typed};
+use super::error::Error;
+use super::options::{JobOptions, OnError, Outcome};
+use super::payload::Payload;
+use super::stream::Results;
+use crate::encoding::Encoding;
+use crate::failure::{Failure, FailureKind};
+use crate::limits::Limits;
+use crate::sys::poll::Bell;
+
+/// A function that runs by itself in a worker process of its own, and talks through what it was granted.
+///
+/// Dropping it kills it.
+///
+/// ```no_run
+/// use std::time::Duration;
+///
+/// use wasmpool::objects::Queue;
+/// use wasmpool::pool::{Direction, Joined, Process};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # wasmpool::worker::enter_if_asked();
+/// let queue = Queue::new();
+/// let process = Process::builder()
+///     .name("greeter")
+///     .queue("greetings", &queue, Direction::Put)
+///     .start("greeter.wasm", "greet", "world")?;
+/// println!("{}", queue.get_value::<String>(Some(Duration::from_secs(5)))?);
+/// assert!(matches!(process.join(None), Joined::Exited(Ok(()))));
+/// # Ok(())
+/// # }
+/// ```
+pub struct Process {
+    name: String,
+    /// Rings once, when it is over.
+    bell: Arc<Bell>,
+    encoding: Encoding,
+    state: Mutex<State>,
+    /// Behind the job, which it would end.
+    pool: Pool,
+}
+
+struct State {
+    results: Results,
+    outcome: Option<Result<Outcome, Error>>,
+}
+
+/// What [`Process::join`] found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Joined {
+    /// It is over: it returned, or why it did not.
+    Exited(Result<(), Failure>),
+    /// It still runs.
+    TimedOut,
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.ring();
+    }
+}
+
+impl PoolBuilder {
+    /// Starts a process that calls one function of the module in a file with one item, and returns at once: see
+    /// [`Process`]. The item's types are those of [`Pool::map`].
+    ///
+    /// The process has one worker, whatever the options say, and is not run again if that is lost.
+    ///
+    /// # Errors
+    /// Those of [`PoolBuilder::open`] and [`Pool::submit`].
+    pub fn start<T: Serialize>(
+        self,
+        path: impl AsRef<Path>,
+        function: &str,
+        item: T,
+    ) -> Result<Process, Error> {
+        let name = self.process_name(function);
+        Process::start(self.workers(1).open(path)?, name, function, item)
+    }
+
+    /// The same for a module that is in memory.
+    ///
+    /// # Errors
+    /// As [`PoolBuilder::start`].
+    pub fn start_bytes<T: Serialize>(
+        self,
+        module: &[u8],
+        function: &str,
+        item: T,
+    ) -> Result<Process, Error> {
+        let name = self.process_name(function);
+        Process::start(self.workers(1).open_bytes(module)?, name, function, item)
+    }
+}
+
+impl Process {
+    /// What a process is started with: a pool's options, with one worker, and without a time limit.
+    pub fn builder() -> PoolBuilder {
+        let limits = Limits::new().timeout(Duration::MAX);
+        Pool::builder().workers(1).limits(limits)
+    }
+
+    fn start<T: Serialize>(
+        pool: Pool,
+        name: String,
+        function: &str,
+        item: T,
+    ) -> Result<Process, Error> {
+        let target = pool.resolve(function)?;
+        let encoding = encoding(&target);
+        let item = encode(&item, encoding).map_err(|reason| Error::Codec {
+            index: 0,
+            doing: "encoded",
+            reason,
+        })?;
+        let options = JobOptions {
+            input: encoding,
+            output: encoding,
+            on_error: OnError::Continue,
+            retries: 0,
+            ..JobOptions::default()
+        };
+        let bell = Bell::new().map_err(Error::pool("a process cannot be waited for"))?;
+        let (mut feeder, results) = pool.stream_target(target, options)?;
+        feeder.push(Payload::Bytes(item));
+        drop(feeder);
+        let process = Process {
+            name,
+            bell: Arc::new(bell),
+            encoding,
+            state: Mutex::new(State {
+                results,
+                outcome: None,
+            }),
+            pool,
+        };
+        drop(process.look());
+        Ok(process)
+    }
+
+    /// What it is called.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The pool of one worker that it runs in.
+    pub fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// Takes the outcome if it is there, and asks to be woken if not.
+    fn look(&self) -> MutexGuard<'_, State> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.outcome.is_none() {
+            let waker = self.bell.clone().into();
+            if let Some(outcome) = state.results.poll_next(&waker) {
+                state.outcome = Some(outcome.unwrap_or_else(|| Err(Error::Closed)));
+                self.bell.ring();
+            }
+        }
+        state
+    }
+
+    /// Whether it runs, or is about to.
+    pub fn is_alive(&self) -> bool {
+        self.look().outcome.is_none()
+    }
+
+    /// Waits until it is over, but no longer than `timeout`.
+    pub fn join(&self, timeout: Option<Duration>) -> Joined {
+        let start = Instant::now();
+        loop {
+            if let Some(outcome) = &self.look().outcome {
+                // It may have been made quiet by another thread that waits.
+                self.bell.ring();
+                return Joined::Exited(ended(outcome));
+            }
+            let left = timeout.map(|t| t.saturating_sub(start.elapsed()));
+            if left.is_some_and(|left| left.is_zero()) {
+                return Joined::TimedOut;
+            }
+            self.bell.wait(left);
+            // Rung for something else, it is quiet again before it is looked at.
+            self.bell.reset();
+        }
+    }
+
+    /// Kills it. What it has put into queues, and its locks, are as after any other end: nothing waits for it.
+    pub fn kill(&self) {
+        self.pool.terminate();
+        drop(self.look());
+    }
+
+    /// The same: guests have no way to be asked. As [`Handle::cancel`](super::Handle::cancel) of its item.
+    pub fn terminate(&self) {
+        self.kill();
+    }
+
+    /// 0 once it has returned, 1 once it has failed or was killed, `None` while it runs. Why it failed is what
+    /// [`Process::join`] says.
+    pub fn exit_code(&self) -> Option<i32> {
+        let state = self.look();
+        state
+            .outcome
+            .as_ref()
+            .map(|outcome| i32::from(ended(outcome).is_err()))
+    }
+
+    /// Waits until it is over, and gives what it returned.
+    ///
+    /// # Errors
+    /// [`Error::Item`] if it failed or was killed, [`Error::Codec`] if what it returned is no `R`.
+    pub fn result<R: DeserializeOwned>(self) -> Result<R, Error> {
+        self.join(None);
+        let outcome = self.look().outcome.take();
+        match outcome {
+            Some(Ok(outcome)) => typed(outcome.result, self.encoding, outcome.index),
+            Some(Err(error)) => Err(error),
+            None => Err(Error::Closed),
+        }
+    }
+}
+
+/// A descriptor that can be read once the process is over, to be waited for together with others; it is not to be read
+/// from.
+impl AsFd for Process {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.bell.as_fd()
+    }
+}
+
+impl std::fmt::Debug for Process {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Process")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+fn ended(outcome: &Result<Outcome, Error>) -> Result<(), Failure> {
+    let failure = |kind, message: String| Failure {
+        kind,
+        message,
+        backtrace: Vec::new(),
+        attempts: 1,
+    };
+    match outcome {
+        Ok(outcome) => match &outcome.result {
+            Ok(_) => Ok(()),
+            Err(failure) => Err(failure.clone()),
+        },
+        Err(Error::Closed) => Err(failure(
+            FailureKind::Cancelled,
+            "the process was killed".into(),
+        )),
+        Err(error) => Err(failure(FailureKind::WorkerLost, error.to_string())),
+    }
+}
