@@ -287,7 +287,8 @@ impl fmt::Display for Waiting {
             | Op::Is
             | Op::Notify(_)
             | Op::Abort
-            | Op::Reset => "for",
+            | Op::Reset
+            | Op::AwaitRoom => "for",
         };
         write!(f, "{} waits {what} `{}`", self.name, self.object)
     }
