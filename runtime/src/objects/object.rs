@@ -38,8 +38,8 @@ pub(crate) struct Caller {
 
 /// Takes answers that were not immediate.
 pub(crate) trait Mail: Send + Sync {
-    /// Takes an answer. Called under the lock of all objects: only push it and wake somebody; never call an object, and
-    /// never wait for a lock that is held while an object is called.
+    /// Takes an answer. Called under the lock of all objects: only push it and wake somebody. Never call or drop an
+    /// object here, and never wait for a lock that somebody holds while calling one.
     fn deliver(&self, delivered: Delivered);
 }
 
