@@ -114,8 +114,10 @@ fn code(error: &Error) -> u8 {
         Error::Item { .. } | Error::Codec { .. } => ITEM_FAILED,
         Error::Task { .. } | Error::Options { .. } => USAGE,
         Error::Function(LookupError::Unknown { .. } | LookupError::Ambiguous { .. }) => USAGE,
+        Error::Several { names } if !names.is_empty() => USAGE,
         Error::Function(LookupError::NotCallable { .. })
         | Error::Read { .. }
+        | Error::Several { .. }
         | Error::Module(_)
         | Error::OverLimit(_)
         | Error::MissingImport { .. }
@@ -161,6 +163,13 @@ mod tests {
                 },
                 USAGE,
             ),
+            (
+                Error::Several {
+                    names: vec!["f".into(), "g".into()],
+                },
+                USAGE,
+            ),
+            (Error::Several { names: Vec::new() }, MODULE),
             (Error::Closed, POOL),
             (
                 Error::Pool {
