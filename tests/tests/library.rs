@@ -47,6 +47,9 @@ fn main() -> ExitCode {
         .test("pools_in_many_threads", pools_in_many_threads)
         .guest("tasks_in_rust_values", tasks_in_rust_values)
         .guest("logs", logs)
+        .guest("initializers", initializers)
+        .guest("generators", generators)
+        .guest("generators_that_fail", generators_that_fail)
         .run()
 }
 
@@ -523,4 +526,115 @@ fn logs() {
         seen,
         expected.map(|(index, line)| (index, format!("line {line}")))
     );
+}
+
+fn shared_guest() -> std::path::PathBuf {
+    guests().expect("only run with guests").join("shared.wasm")
+}
+
+fn initializers() {
+    let model: Vec<f64> = (0..100).map(f64::from).collect();
+    for isolation in [
+        Isolation::Shared,
+        Isolation::Instance,
+        Isolation::Process,
+        Isolation::Thread,
+    ] {
+        let with = builder().isolation(isolation).initializer("init", &model);
+        let pool = with.open(shared_guest()).unwrap();
+        let found: Vec<f64> = pool.map("use_model", 0..100usize).unwrap();
+        assert_eq!(found, model, "{isolation:?}");
+        // An instance without it has no model.
+        let pool = builder().isolation(isolation).open(shared_guest()).unwrap();
+        let without = pool.apply::<_, f64>("use-model", 1usize);
+        assert_eq!(failed(without).1, FailureKind::Failed, "{isolation:?}");
+        // One that fails, or that is not there, ends the pool with one error that says which.
+        for (function, item, why) in [("init", "no numbers", "init"), ("unit", "", "no such task")]
+        {
+            let with = builder().isolation(isolation).initializer(function, item);
+            let pool = with.open(shared_guest()).unwrap();
+            match pool.apply::<_, f64>("use-model", 1usize) {
+                Err(Error::Start { message, .. }) => assert!(message.contains(why), "{message}"),
+                other => panic!("{isolation:?}: {other:?}"),
+            }
+        }
+    }
+    // An exported function can be one, too.
+    let pool = open(builder().initializer("square", 3i64));
+    assert_eq!(pool.apply::<_, i64>("square", 4i64).unwrap(), 16);
+    assert!(
+        builder()
+            .initializer("nothing", ())
+            .open(module("behave"))
+            .is_err()
+    );
+    let large = "x".repeat(1 << 20);
+    match builder()
+        .initializer("square", large)
+        .open(module("behave"))
+    {
+        Err(Error::Codec { reason, .. }) => assert!(reason.contains("buffer"), "{reason}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn generators() {
+    for isolation in [Isolation::Shared, Isolation::Process, Isolation::Thread] {
+        let limits = Limits::new().timeout(PATIENCE).result_bytes(1 << 20);
+        let pool = Pool::builder()
+            .workers(1)
+            .isolation(isolation)
+            .limits(limits);
+        let pool = pool.open(shared_guest()).unwrap();
+        // 64 MiB in all, far beyond what a result may have, and what is held at a time.
+        let mut generator = pool
+            .generate::<_, Vec<u8>>("emit-many", (1024u32, 64u32 << 10))
+            .unwrap();
+        let mut taken = 0;
+        for value in &mut generator {
+            assert_eq!(value.unwrap().len(), 64 << 10);
+            taken += 1;
+        }
+        assert_eq!(taken, 1024);
+        assert!(generator.next().is_none());
+        assert!(
+            generator
+                .returned::<()>()
+                .is_some_and(|returned| returned.is_ok())
+        );
+        // A task whose values nobody takes waits; it is ended with its generator, and the worker serves on.
+        let mut generator = pool
+            .generate::<_, Vec<u8>>("emit-many", (u32::MAX, 1u32 << 10))
+            .unwrap();
+        assert!(generator.next().is_some());
+        drop(generator);
+        let all = pool
+            .generate::<_, Vec<u8>>("emit-many", (3u32, 1u32))
+            .unwrap();
+        assert_eq!(all.count(), 3);
+    }
+}
+
+/// The time that a task waits until its values are taken is not its own; what it computes is.
+fn generators_that_fail() {
+    let limits = Limits::new().timeout(Duration::from_millis(300));
+    let pool = Pool::builder().workers(1).limits(limits);
+    let pool = pool.open(shared_guest()).unwrap();
+    let mut generator = pool
+        .generate::<_, Vec<u8>>("emit-many", (2_000u32, 1u32 << 10))
+        .unwrap();
+    assert!(generator.next().is_some());
+    thread::sleep(Duration::from_millis(900));
+    let left: Result<Vec<_>, _> = generator.collect();
+    assert_eq!(left.unwrap().len(), 1_999);
+    // A value that is too large ends the item; those before it are given.
+    let limits = Limits::new().timeout(PATIENCE).result_bytes(1000);
+    let pool = Pool::builder().workers(1).limits(limits);
+    let pool = pool.open(shared_guest()).unwrap();
+    let values: Vec<_> = pool
+        .generate::<_, Vec<u8>>("emit-many", (2u32, 2000u32))
+        .unwrap()
+        .collect();
+    assert_eq!(values.len(), 1);
+    assert!(matches!(&values[0], Err(Error::Item { .. })), "{values:?}");
 }

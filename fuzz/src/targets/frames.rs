@@ -157,6 +157,7 @@ pub fn to_host_seeds() -> Vec<(&'static str, Vec<u8>)> {
 pub fn to_worker_seeds() -> Vec<(&'static str, Vec<u8>)> {
     let chunk = |count: u32, by_descriptor, input| {
         let head = ChunkHead {
+            streamed: false,
             function: 3,
             input,
             output: Encoding::Json,

@@ -80,6 +80,10 @@ pub trait Host: Clone + Send + Sync + 'static {
     fn new_instance(&self) -> u32;
     /// An instance that has asked something of an object is over.
     fn over(&self, instance: u32);
+    /// From now on, until [`Host::rehearsed`], what is begun and reported is no item of the host's.
+    fn rehearse(&self);
+    /// What was reported since.
+    fn rehearsed(&self) -> Vec<u8>;
     /// The worker's place in its pool.
     fn worker_index(&self) -> u32;
     /// The running item's index in its job.

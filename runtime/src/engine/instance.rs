@@ -20,7 +20,7 @@ use super::wasi::{self, GrantedWasi, Wasi};
 use crate::encoding::Encoding;
 use crate::failure::FailureKind;
 use crate::ipc::frame::Ended;
-use crate::ipc::wire::TaskInfo;
+use crate::ipc::wire::{InitialFunction, TaskInfo};
 use crate::limits::PIECE_BYTES;
 use crate::text::printable;
 
@@ -30,6 +30,8 @@ const MAX_TASKS: usize = 1024;
 const MAX_TASK_NAME_BYTES: usize = 256;
 /// Bytes of all names and descriptions together: they cross in one message.
 const MAX_TASKS_BYTES: usize = 48 << 10;
+/// Bytes of what is told of an initialiser that failed, at most.
+const MAX_INITIALIZER_BYTES: usize = 8 << 10;
 /// What a store holds.
 pub struct State<H: Host> {
     pub(super) host: H,
@@ -277,6 +279,47 @@ impl<H: Host> Instance<H> {
         match tasks {
             Ok((tasks,)) => checked(tasks).map_err(|message| Stopped::Ended(trap(message))),
             Err(error) => Err(self.explain(&error)),
+        }
+    }
+
+    /// Makes the call that comes before the first item, if there is one. `tasks` are those that it lists.
+    pub fn initialize(&mut self, tasks: &[TaskInfo]) -> Result<(), Stopped> {
+        let program = self.program.clone();
+        let Some(initializer) = &program.initializer else {
+            return Ok(());
+        };
+        let (InitialFunction::Export(name) | InitialFunction::Task(name)) = &initializer.function;
+        let failed = |why: &dyn std::fmt::Display| {
+            let message = format!("the initialiser `{name}` failed: {why}");
+            Stopped::Ended(trap(printable(&message, MAX_INITIALIZER_BYTES)))
+        };
+        let json = Encoding::Json;
+        let item = &initializer.item;
+        if let InitialFunction::Export(name) = &initializer.function {
+            return match self.call(name, json, item, json, &mut Vec::new()) {
+                Ok(()) => Ok(()),
+                Err(NoResult::Stopped(stopped)) => Err(stopped),
+                Err(error) => Err(failed(&error)),
+            };
+        }
+        let normal = name.replace('_', "-");
+        let same = |task: &TaskInfo| task.name.replace('_', "-") == normal;
+        let Some(task) = tasks.iter().position(same) else {
+            let names: Vec<_> = tasks.iter().map(|task| task.name.as_str()).collect();
+            let names = names.join(", ");
+            return Err(failed(&format!("there is no such task, only {names}")));
+        };
+        let host = self.store.data().host.clone();
+        let framed = [&(item.len() as u32).to_le_bytes(), item.as_slice()].concat();
+        host.rehearse();
+        let ran = self.run_chunk(task as u32, json, json, &framed);
+        let frames = host.rehearsed();
+        ran?;
+        // One frame, as of any chunk of one item: its status, then a message unless that is 0.
+        match (frames.get(4), frames.get(9..)) {
+            (Some(0), _) => Ok(()),
+            (Some(_), Some(message)) => Err(failed(&String::from_utf8_lossy(message))),
+            _ => Err(failed(&"it left out its result")),
         }
     }
 

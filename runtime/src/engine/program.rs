@@ -16,6 +16,7 @@ use super::objects::{self, GrantedObjects};
 use super::wasi::{self, GrantedWasi};
 use crate::grants::Granted;
 use crate::ipc::manifest::{MAX_TEXT_BYTES, Needs};
+use crate::ipc::wire::Initializer;
 use crate::limits::Limits;
 use crate::mode::CodeMode;
 use crate::sys::memory::Mapping;
@@ -57,6 +58,8 @@ pub struct Program<H: Host> {
     pub(super) has_wasi: bool,
     pub(super) granted: Arc<GrantedWasi>,
     pub(super) objects: Arc<GrantedObjects>,
+    /// What each instance does before its first item.
+    pub(super) initializer: Option<Initializer>,
     /// What randomness is made of, in deterministic mode.
     pub(super) seed: u64,
     /// Behind all that points into it, so that it goes last.
@@ -131,6 +134,7 @@ impl<H: Host> Program<H> {
             has_wasi,
             granted: Arc::new(GrantedWasi::new(granted)),
             objects: Arc::new(objects),
+            initializer: None,
             seed: 0,
             _code: code,
         })
@@ -139,6 +143,14 @@ impl<H: Host> Program<H> {
     /// The same with another seed than 0 for what is random in deterministic mode.
     pub fn seeded(self, seed: u64) -> Self {
         Program { seed, ..self }
+    }
+
+    /// The same with a call that each instance makes before its first item.
+    pub fn initialized(self, initializer: Option<Initializer>) -> Self {
+        Program {
+            initializer,
+            ..self
+        }
     }
 
     /// Whether its code counts fuel, and clocks and randomness are fixed.

@@ -8,6 +8,12 @@ use serde::{Deserialize, Serialize};
 /// The time that a call may wait, in nanoseconds: 0 not to wait at all, `None` for ever.
 pub type Timeout = Option<u64>;
 
+/// The number of the running item itself, among those of objects.
+pub const THE_ITEM: u16 = u16::MAX;
+
+/// Bytes of emitted values after which a worker waits for room, where they are taken one by one.
+pub const STREAM_BYTES: u64 = 256 << 10;
+
 /// What is asked of one object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Op {
@@ -71,6 +77,10 @@ pub enum Op {
     Abort,
     /// Barrier: mend it. [`Answer::Done`].
     Reset,
+
+    /// Of no object but [`THE_ITEM`], whose emitted values are taken one by one: wait until the host has room for more.
+    /// [`Answer::Done`].
+    AwaitRoom,
 }
 
 impl Op {
@@ -79,8 +89,8 @@ impl Op {
         matches!(self, Op::Put(_) | Op::Send(_))
     }
 
-    /// The time that it may wait; `None` for what never waits.
-    pub fn timeout(self) -> Option<Timeout> {
+    /// The time that it may wait; 0 for what never waits.
+    pub fn timeout(self) -> Timeout {
         match self {
             Op::Put(timeout)
             | Op::Get(timeout)
@@ -92,8 +102,23 @@ impl Op {
             | Op::Acquire(timeout)
             | Op::AwaitSet(timeout)
             | Op::AwaitNotify(timeout)
-            | Op::AwaitOthers(timeout) => Some(timeout),
-            _ => None,
+            | Op::AwaitOthers(timeout) => timeout,
+            Op::AwaitRoom => None,
+            Op::Length
+            | Op::TaskDone
+            | Op::Close
+            | Op::OpenEnd
+            | Op::Finish
+            | Op::CloseEnd
+            | Op::NotifyWord(..)
+            | Op::Release
+            | Op::Value
+            | Op::Set
+            | Op::Clear
+            | Op::Is
+            | Op::Notify(_)
+            | Op::Abort
+            | Op::Reset => Some(0),
         }
     }
 }

@@ -100,6 +100,8 @@ pub struct ChunkHead {
     pub by_descriptor: bool,
     /// The deadline of each item in microseconds, for the guest to see. 0 for none.
     pub timeout_micros: u32,
+    /// Whether emitted values are taken one by one: then the worker waits for room for them.
+    pub streamed: bool,
 }
 
 fn encoding_code(e: Encoding) -> u8 {
@@ -126,7 +128,8 @@ impl ChunkHead {
         out[0] = CHUNK;
         out[1] = encoding_code(self.input)
             | encoding_code(self.output) << 2
-            | u8::from(self.by_descriptor) << 4;
+            | u8::from(self.by_descriptor) << 4
+            | u8::from(self.streamed) << 5;
         out[2..4].copy_from_slice(&self.function.to_le_bytes());
         out[4..8].copy_from_slice(&self.first.0.to_le_bytes());
         out[8..12].copy_from_slice(&self.count.to_le_bytes());
@@ -228,6 +231,7 @@ pub fn decode_to_worker(frame: &[u8]) -> Result<ToWorker<'_>, Malformed> {
                 first: Seq(u32_at(frame, 4)?),
                 count: u32_at(frame, 8)?,
                 timeout_micros: u32_at(frame, 12)?,
+                streamed: flags & 32 != 0,
             };
             let split = usize::try_from(head.count)
                 .ok()
@@ -541,6 +545,7 @@ mod tests {
             count: 2,
             by_descriptor: true,
             timeout_micros: 5,
+            streamed: true,
         };
         let items = [
             ItemHead {

@@ -132,10 +132,30 @@ pub struct Load {
     pub env: Vec<(String, String)>,
     /// Objects that guests are granted.
     pub objects: Vec<ObjectGrant>,
+    /// What each instance does before its first item.
+    pub initializer: Option<Initializer>,
     /// What randomness is made of, in deterministic mode.
     pub seed: u64,
     /// A system call that workers are denied although their list has it.
     pub without: Option<String>,
+}
+
+/// A call that each instance makes before its first item.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Initializer {
+    /// What is called.
+    pub function: InitialFunction,
+    /// Its item, in JSON.
+    pub item: Vec<u8>,
+}
+
+/// What an initialiser is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum InitialFunction {
+    /// An exported function, by its full name in the manifest.
+    Export(String),
+    /// A task, by its name, which the instance itself finds in its list.
+    Task(String),
 }
 
 /// Fork server to host. Never with a descriptor.

@@ -38,8 +38,8 @@ pub(crate) struct Caller {
 
 /// Takes answers that were not immediate.
 pub(crate) trait Mail: Send + Sync {
-    /// Takes an answer. Called under the lock of all objects: only push it and wake somebody; never call an object, and
-    /// never wait for a lock that is held while an object is called.
+    /// Takes an answer. Called under the lock of all objects: only push it and wake somebody. Never call or drop an
+    /// object here, and never wait for a lock that somebody holds while calling one.
     fn deliver(&self, delivered: Delivered);
 }
 
@@ -287,7 +287,8 @@ impl fmt::Display for Waiting {
             | Op::Is
             | Op::Notify(_)
             | Op::Abort
-            | Op::Reset => "for",
+            | Op::Reset
+            | Op::AwaitRoom => "for",
         };
         write!(f, "{} waits {what} `{}`", self.name, self.object)
     }

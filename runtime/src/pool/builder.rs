@@ -6,6 +6,8 @@ use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use serde::Serialize;
+
 use super::core::{Broken, Core, Shape};
 use super::error::Error;
 use super::options::{JobOptions, LogRecord, Stats};
@@ -20,7 +22,7 @@ use crate::ipc::frame::Target;
 use crate::ipc::launch::Launch;
 use crate::ipc::lookup::find_function;
 use crate::ipc::manifest::{Manifest, Refusal};
-use crate::ipc::wire::TaskInfo;
+use crate::ipc::wire::{InitialFunction, Initializer, TaskInfo};
 use crate::limits::Limits;
 use crate::mode::{CodeMode, Isolation};
 use crate::objects::{Access, Barrier, Buffer, Condition, Event, Lock, PipeEnd, Queue, Semaphore};
@@ -42,6 +44,7 @@ pub struct PoolBuilder {
     grants: Grants,
     name: Option<String>,
     shares: Vec<(String, Share)>,
+    initializer: Option<(String, Result<Vec<u8>, String>)>,
     strict: bool,
     without: Option<String>,
     on_log: Option<OnLog>,
@@ -139,6 +142,19 @@ impl PoolBuilder {
     /// Grants all of these, in the place of what was granted before.
     pub fn grants(mut self, grants: Grants) -> Self {
         self.grants = grants;
+        self
+    }
+
+    /// Has every instance call a function before its first item, with `item`: a task of the guest SDK, or another exported
+    /// function. What it leaves in the instance's memory, the items of that instance find there. Default: nothing.
+    ///
+    /// With [`Isolation::Shared`] that is once a worker, with the others before every item. It has
+    /// `Limits::start_timeout` together with the rest of the instance's start; one that fails ends the pool with
+    /// [`Error::Start`]. The item travels as JSON, at most 32 KiB: large inputs are for a [`PoolBuilder::buffer`]. Its
+    /// log messages are dropped.
+    pub fn initializer<T: Serialize>(mut self, function: impl Into<String>, item: T) -> Self {
+        let item = serde_json::to_vec(&item).map_err(|e| e.to_string());
+        self.initializer = Some((function.into(), item));
         self
     }
 
@@ -278,6 +294,10 @@ impl PoolBuilder {
                 reason: reason.into(),
             });
         }
+        let initializer = match self.initializer {
+            Some((function, item)) => Some(initial(&code.manifest, function, item)?),
+            None => None,
+        };
         let shape = Shape {
             limits: self.limits,
             workers,
@@ -311,6 +331,7 @@ impl PoolBuilder {
             seed: self.deterministic.unwrap_or(0),
             granted,
             buffers: shared.descriptors,
+            initializer,
             strict: self.strict,
             without: self.without,
         };
@@ -402,6 +423,34 @@ impl PoolBuilder {
     }
 }
 
+/// Bytes of an initialiser's item, at most: it crosses in one message.
+const MAX_INITIAL_BYTES: usize = 32 << 10;
+
+fn initial(
+    manifest: &Manifest,
+    function: String,
+    item: Result<Vec<u8>, String>,
+) -> Result<Initializer, Error> {
+    let item = item.and_then(|item| match item.len() {
+        0..=MAX_INITIAL_BYTES => Ok(item),
+        bytes => Err(format!(
+            "the initialiser's item has {bytes} bytes, more than {MAX_INITIAL_BYTES}: share a buffer instead"
+        )),
+    });
+    let item = item.map_err(|reason| Error::Codec {
+        index: 0,
+        doing: "encoded",
+        reason,
+    })?;
+    let function = match find_function(manifest, &function) {
+        Ok(found) => InitialFunction::Export(found.name.clone()),
+        // The guest's own list is known when its first instance is there.
+        Err(_) if manifest.tasks.is_some() => InitialFunction::Task(function),
+        Err(e) => return Err(e.into()),
+    };
+    Ok(Initializer { function, item })
+}
+
 fn read_module(path: &Path, limits: &Limits) -> Result<Vec<u8>, Error> {
     use std::io::Read;
     let failed = |source| Error::Read {
@@ -442,6 +491,7 @@ struct Planned {
     granted: Granted,
     /// The descriptors of granted buffers.
     buffers: Vec<OwnedFd>,
+    initializer: Option<Initializer>,
     strict: bool,
     without: Option<String>,
 }
@@ -507,6 +557,7 @@ fn launch(
             crate::threads::Setup {
                 mode: plan.mode,
                 seed: plan.seed,
+                initializer: plan.initializer,
                 needs: &code.manifest.needs,
                 limits: &shape.limits,
                 slots: shape.slots as u32,
@@ -521,6 +572,7 @@ fn launch(
                 seed: plan.seed,
                 granted: plan.granted,
                 buffers: plan.buffers,
+                initializer: plan.initializer,
                 strict: plan.strict,
                 slots: shape.slots,
                 without: plan.without,
@@ -636,7 +688,16 @@ impl Pool {
         target: Target,
         options: JobOptions,
     ) -> Result<(Feeder, Results), Error> {
-        let id = self.shared.core().add_job(target, options)?;
+        self.stream_as(target, options, false)
+    }
+
+    pub(super) fn stream_as(
+        &self,
+        target: Target,
+        options: JobOptions,
+        streamed: bool,
+    ) -> Result<(Feeder, Results), Error> {
+        let id = self.shared.core().add_job(target, options, streamed)?;
         Ok((
             Feeder::new(self.shared.clone(), id),
             Results::new(self.shared.clone(), id),

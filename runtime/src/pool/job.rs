@@ -7,12 +7,15 @@ use super::options::{Bytes, JobOptions, OnError, Outcome};
 use super::pace::Pace;
 use super::payload::Stored;
 use crate::failure::{Failure, FailureKind};
+use crate::ipc::call::STREAM_BYTES;
 use crate::limits::{Limits, PIECE_BYTES};
 
 /// Items that a job holds at most: waiting, under way, or done and not handed out.
 const MOST_ITEMS: usize = 1 << 16;
 /// Bytes of items and results that a job holds, beyond which it takes no more items.
 const MOST_BYTES: usize = 64 << 20;
+/// Bytes of emitted values that a job holds, beyond which its worker waits, where they are taken one by one.
+const MOST_STREAMED: usize = 256 << 10;
 
 #[derive(Debug)]
 enum Progress {
@@ -46,9 +49,13 @@ pub(super) enum Accepted {
     TooMuch(u64),
 }
 
-/// What emitted values count for in what a job holds.
+/// What an emitted value counts for in what a job holds.
+fn cost(value: &Bytes) -> usize {
+    value.len() + PIECE_BYTES as usize
+}
+
 fn held(emitted: &[Bytes]) -> usize {
-    emitted.iter().map(|b| b.len() + PIECE_BYTES as usize).sum()
+    emitted.iter().map(cost).sum()
 }
 
 /// A job.
@@ -68,6 +75,8 @@ pub(super) struct Job {
     /// Items done and not handed out, as they were done.
     done: VecDeque<u64>,
     held_bytes: usize,
+    /// Emitted values that are not taken yet, where they are taken one by one.
+    stream: Option<VecDeque<Bytes>>,
     input_ended: bool,
     /// Items from here on are not wanted.
     limit: u64,
@@ -93,6 +102,7 @@ impl Job {
             waiting: VecDeque::new(),
             done: VecDeque::new(),
             held_bytes: 0,
+            stream: None,
             input_ended: false,
             limit: u64::MAX,
             reader: None,
@@ -102,6 +112,31 @@ impl Job {
             run_again: 0,
             fuel: 0,
         }
+    }
+
+    /// The same, of one item whose emitted values are taken one by one, as they come.
+    pub fn streamed(function: u16, options: JobOptions) -> Job {
+        Job {
+            stream: Some(VecDeque::new()),
+            ..Job::new(function, options)
+        }
+    }
+
+    /// Whether emitted values are taken one by one.
+    pub fn is_streamed(&self) -> bool {
+        self.stream.is_some()
+    }
+
+    /// The next emitted value.
+    pub fn take_emitted(&mut self) -> Option<Bytes> {
+        let value = self.stream.as_mut()?.pop_front()?;
+        self.held_bytes = self.held_bytes.saturating_sub(cost(&value));
+        Some(value)
+    }
+
+    /// Whether a worker may go on emitting.
+    pub fn has_stream_room(&self) -> bool {
+        self.held_bytes < MOST_STREAMED
     }
 
     fn item(&mut self, index: u64) -> Option<&mut Item> {
@@ -180,7 +215,18 @@ impl Job {
 
     /// A worker emitted a value.
     pub fn emit(&mut self, index: u64, value: Bytes, limits: &Limits) -> Accepted {
-        let len = value.len() + PIECE_BYTES as usize;
+        let len = cost(&value);
+        if let Some(stream) = &mut self.stream {
+            // Values that are taken as they come do not add up; what the worker is to wait for does.
+            let most = MOST_STREAMED as u64 + STREAM_BYTES + limits.result_bytes;
+            self.held_bytes += len;
+            stream.push_back(value);
+            self.wake_reader();
+            return match self.held_bytes as u64 > most || len as u64 > limits.result_bytes {
+                true => Accepted::TooMuch(limits.result_bytes),
+                false => Accepted::Yes,
+            };
+        }
         let Some(item) = self.item(index) else {
             return Accepted::Yes;
         };

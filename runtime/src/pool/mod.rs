@@ -1,6 +1,6 @@
 //! The pool: its API, its jobs, its workers' states. Runs no guest code and parses no guest payloads.
 //!
-//! - `builder`, `calls`, `handle`, `stream`, `process`: what users see, from the most to the least general need.
+//! - `builder`, `calls`, `handle`, `stream`, `process`, `generator`: what users see, from the most to the least general need.
 //! - `core`: the one mediator of all state; `slot`, `job`, `pace`, `payload`: its parts, without input or output.
 //! - `shares`: the objects that guests are granted.
 //! - `supervisor`: the one thread that waits.
@@ -12,6 +12,7 @@ mod builder;
 mod calls;
 mod core;
 pub mod error;
+mod generator;
 mod handle;
 mod job;
 pub mod options;
@@ -30,6 +31,7 @@ mod tests;
 pub use builder::{Pool, PoolBuilder, inspect};
 pub use calls::Imap;
 pub use error::Error;
+pub use generator::Generator;
 pub use handle::{Handle, as_completed, wait};
 pub use options::{Bytes, ChunkSize, JobOptions, LogRecord, OnError, Outcome, Stats};
 pub use payload::Payload;

@@ -15,7 +15,7 @@ use crate::ids::{Generation, SlotId};
 use crate::ipc::launch::{Heard, Kill, Launch, NO_MEMORY, ROLE_ARGUMENT, serves};
 use crate::ipc::link::WorkerEnd;
 use crate::ipc::manifest::{MAX_ENCODED_BYTES, Manifest, Refusal};
-use crate::ipc::wire::{self, Compile, Compiled, FromForkServer, Load, ToForkServer};
+use crate::ipc::wire::{self, Compile, Compiled, FromForkServer, Initializer, Load, ToForkServer};
 use crate::limits::Limits;
 use crate::mode::{CodeMode, Isolation};
 use crate::sandbox;
@@ -294,6 +294,8 @@ pub(super) struct Plan<'a> {
     pub granted: Granted,
     /// The descriptors of granted buffers.
     pub buffers: Vec<OwnedFd>,
+    /// What each instance does before its first item.
+    pub initializer: Option<Initializer>,
     /// What randomness is made of, in deterministic mode.
     pub seed: u64,
     pub strict: bool,
@@ -343,6 +345,7 @@ impl ForkServer {
             isolation: plan.isolation,
             code_bytes: code.bytes,
             env: plan.granted.env,
+            initializer: plan.initializer,
             seed: plan.seed,
             without: plan.without,
         };

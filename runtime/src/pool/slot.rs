@@ -247,6 +247,11 @@ impl Slot {
         self.item(last).map(|_| last)
     }
 
+    /// The item it runs, as last seen.
+    pub fn running_item(&self) -> Option<Assigned> {
+        self.item(self.running()?)
+    }
+
     /// Whether one of these is given to it and not finished.
     pub fn has(&self, which: impl Fn(Assigned) -> bool) -> bool {
         self.given.iter().flatten().any(|item| which(*item))

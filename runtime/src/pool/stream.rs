@@ -7,7 +7,7 @@ use std::thread::Thread;
 
 use super::core::unusable;
 use super::error::Error;
-use super::options::Outcome;
+use super::options::{Bytes, Outcome};
 use super::payload::Payload;
 use super::supervisor::Shared;
 use crate::failure::FailureKind;
@@ -128,6 +128,8 @@ pub struct Results {
 /// What a reader finds.
 enum Found {
     Outcome(Outcome),
+    /// One of the values that are taken one by one.
+    Emitted(Bytes),
     Room,
     Nothing,
     End,
@@ -146,6 +148,10 @@ impl Results {
         let Some(job) = core.jobs.get_mut(&id) else {
             return Found::End;
         };
+        if let Some(value) = job.take_emitted() {
+            core.go_on_emitting(id);
+            return Found::Emitted(value);
+        }
         match job.take() {
             // Items that were cancelled because the job stopped are no news: the failure that stopped it was.
             Some(o)
@@ -180,6 +186,22 @@ impl Results {
 
     /// Waits for the next outcome, or, if `for_room`, until the job takes another item: then `None`.
     pub(super) fn wait(&mut self, for_room: bool) -> Option<Option<Result<Outcome, Error>>> {
+        outcome(self.find(for_room))
+    }
+
+    /// Waits for the next emitted value, or for the outcome, of a job whose values are taken one by one. `None` at the
+    /// end.
+    pub(super) fn next_value(&mut self) -> Option<Result<Value, Error>> {
+        match self.find(false) {
+            Found::Emitted(value) => Some(Ok(Value::Emitted(value))),
+            Found::Outcome(outcome) => Some(Ok(Value::Last(outcome))),
+            Found::Error(error) => Some(Err(error)),
+            Found::End | Found::Nothing | Found::Room => None,
+        }
+    }
+
+    /// Waits until there is something; never finds nothing.
+    fn find(&mut self, for_room: bool) -> Found {
         let (shared, id) = (self.job.shared.clone(), self.job.id);
         let look = |core: &mut super::core::Core| match Self::look(core, id) {
             Found::Nothing if for_room && has_room(core, id) => Found::Room,
@@ -246,22 +268,13 @@ impl Results {
         }
     }
 
-    fn found(
-        &self,
-        core: std::sync::MutexGuard<'_, super::core::Core>,
-        found: Found,
-    ) -> Option<Option<Result<Outcome, Error>>> {
+    fn found(&self, core: std::sync::MutexGuard<'_, super::core::Core>, found: Found) -> Found {
         let logs = !core.logs.is_empty();
         drop(core);
         if logs {
             self.job.shared.deliver_logs();
         }
-        match found {
-            Found::Outcome(outcome) => Some(Some(Ok(outcome))),
-            Found::Error(error) => Some(Some(Err(error))),
-            Found::End => Some(None),
-            Found::Nothing | Found::Room => None,
-        }
+        found
     }
 
     /// The next outcome if one is ready now. `None` where none is, and at the end.
@@ -274,7 +287,7 @@ impl Results {
             }
             found => found,
         };
-        self.found(core, found).flatten()
+        outcome(self.found(core, found)).flatten()
     }
 
     /// The next outcome if one is ready; else `waker` is woken when it is worth asking again.
@@ -288,7 +301,7 @@ impl Results {
                 }
                 None
             }
-            found => self.found(core, found),
+            found => outcome(self.found(core, found)),
         }
     }
 
@@ -297,6 +310,25 @@ impl Results {
         Canceller {
             job: Arc::downgrade(&self.job),
         }
+    }
+}
+
+/// What the job whose values are taken one by one gives next.
+pub(super) enum Value {
+    /// One that it emitted.
+    Emitted(Bytes),
+    /// What became of the item.
+    Last(Outcome),
+}
+
+/// The outcome that was found; inside, `None` at the end.
+fn outcome(found: Found) -> Option<Option<Result<Outcome, Error>>> {
+    match found {
+        Found::Outcome(outcome) => Some(Some(Ok(outcome))),
+        Found::Error(error) => Some(Some(Err(error))),
+        Found::End => Some(None),
+        // Values are emitted one by one only to who asks for them.
+        Found::Nothing | Found::Room | Found::Emitted(_) => None,
     }
 }
 

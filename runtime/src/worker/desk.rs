@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::engine::host::{Advice, EmitError, Host, HostError};
 use crate::ids::{Seq, SlotId};
-use crate::ipc::call::{Answer, Op};
+use crate::ipc::call::{Answer, Op, STREAM_BYTES, THE_ITEM};
 use crate::ipc::frame::{
     self, Ended, Level, MAX_INLINE, MAX_MESSAGE, Status, ToWorker, decode_to_worker, encode_call,
     encode_ended, encode_log, encode_over, encode_result, item_head,
@@ -22,6 +22,8 @@ use crate::sys::memory::Mapping;
 const PUBLISH_NANOS: u64 = 200_000;
 /// Bytes of results after which they are worth publishing.
 const PUBLISH_BYTES: usize = 16 << 10;
+/// Bytes that are kept of what an initialiser reports.
+const REHEARSED_BYTES: usize = 16 << 10;
 /// The mark of an item that has its result, in the place of its emitted bytes.
 const REPORTED: u64 = u64::MAX;
 
@@ -53,6 +55,8 @@ pub(super) struct Opened<'a> {
     pub items: &'a [u8],
     /// The deadline of each item in microseconds; 0 for none.
     pub timeout_micros: u32,
+    /// Whether emitted values are taken one by one.
+    pub streamed: bool,
     /// Whether the guest says itself what it begins and what its results are: a task does, any other function not.
     pub guest_reports: bool,
 }
@@ -72,6 +76,9 @@ struct State {
     first: Seq,
     timeout: u64,
     guest_reports: bool,
+    streamed: bool,
+    /// Bytes emitted since the host last had room for more.
+    unread: u64,
     heads: Vec<u8>,
     /// For each item of the chunk the bytes that it emitted, or [`REPORTED`].
     spent: Vec<u64>,
@@ -87,6 +94,8 @@ struct State {
     logged: u64,
     published: u64,
     pending: usize,
+    /// What is reported of what is no item of the host's, while that is so.
+    rehearsed: Option<Vec<u8>>,
     /// How many instances there were.
     instances: u32,
     /// The answer to a call, as it came.
@@ -107,6 +116,8 @@ impl Desk {
             first: Seq(0),
             timeout: 0,
             guest_reports: false,
+            streamed: false,
+            unread: 0,
             heads: Vec::new(),
             spent: Vec::new(),
             begun: 0,
@@ -117,6 +128,7 @@ impl Desk {
             logged: 0,
             published: 0,
             pending: 0,
+            rehearsed: None,
             instances: 0,
             answer: Vec::new(),
             broken: None,
@@ -148,6 +160,7 @@ impl Desk {
         state.first = chunk.first;
         state.timeout = u64::from(chunk.timeout_micros) * 1000;
         state.guest_reports = chunk.guest_reports;
+        (state.streamed, state.unread) = (chunk.streamed, 0);
         state.heads.clear();
         state.heads.extend_from_slice(chunk.items);
         state.spent.clear();
@@ -421,6 +434,13 @@ impl State {
 impl Host for Desk {
     fn begin(&self, index: u32) -> Result<Advice, HostError> {
         self.answer(|state| {
+            if state.rehearsed.is_some() {
+                return Ok(if index == 0 {
+                    Advice::Proceed
+                } else {
+                    Advice::Stop
+                });
+            }
             state.is_told()?;
             if state.stopped {
                 return Ok(Advice::Stop);
@@ -443,6 +463,12 @@ impl Host for Desk {
 
     fn report(&self, frames: &[u8], fuel: Option<u64>) -> Result<(), HostError> {
         self.answer(|state| {
+            if let Some(rehearsed) = &mut state.rehearsed {
+                // Enough to say what came of it.
+                let room = REHEARSED_BYTES.saturating_sub(rehearsed.len());
+                rehearsed.extend_from_slice(&frames[..frames.len().min(room)]);
+                return Ok(());
+            }
             state.is_told()?;
             // What was right before the first wrong frame stands.
             let reported = state.report(frames, fuel);
@@ -456,10 +482,21 @@ impl Host for Desk {
             let Some(index) = state.running() else {
                 return Ok(Err(EmitError::NoItem));
             };
-            let Ok(spent) = state.spend(index, value.len() + PIECE_BYTES as usize) else {
+            let bytes = value.len() + PIECE_BYTES as usize;
+            let Ok(spent) = state.spend(index, bytes) else {
                 return Ok(Err(EmitError::OutputLimit(state.result_bytes)));
             };
             state.send(index, Status::Emitted, value, None)?;
+            if state.streamed {
+                // What is taken as it comes does not add up.
+                state.unread += bytes as u64;
+                if state.unread >= STREAM_BYTES {
+                    state.call(0, THE_ITEM, Op::AwaitRoom, &[])?;
+                    state.unread = 0;
+                }
+                state.publish_if_due(now())?;
+                return Ok(Ok(()));
+            }
             if let Some(place) = state.spent.get_mut(index as usize) {
                 *place = spent;
             }
@@ -470,6 +507,9 @@ impl Host for Desk {
 
     fn log(&self, level: Level, message: &str) -> Result<(), HostError> {
         self.answer(|state| {
+            if state.rehearsed.is_some() {
+                return Ok(());
+            }
             state.logged = state
                 .logged
                 .saturating_add(message.len() as u64 + PIECE_BYTES);
@@ -505,6 +545,14 @@ impl Host for Desk {
         message: &[u8],
     ) -> Result<(Answer, Vec<u8>), HostError> {
         self.answer(|state| state.call(instance, object, op, message))
+    }
+
+    fn rehearse(&self) {
+        self.state().rehearsed = Some(Vec::new());
+    }
+
+    fn rehearsed(&self) -> Vec<u8> {
+        self.state().rehearsed.take().unwrap_or_default()
     }
 
     fn new_instance(&self) -> u32 {

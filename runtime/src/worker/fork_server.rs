@@ -48,7 +48,7 @@ pub(super) fn run(socket: Socket, confined: Confined) -> Result<(), Broken> {
             // SAFETY: nothing of the code is called in this process; in workers, which are locked, it may do what it likes.
             let program = unsafe { Program::load(code, load.mode, &limits, 1, None, granted) };
             let program = match program {
-                Ok(program) => Arc::new(program.seeded(load.seed)),
+                Ok(program) => Arc::new(program.seeded(load.seed).initialized(load.initializer)),
                 Err(error) => return Ok(Err(printable(&error.to_string(), 4096))),
             };
             if program.has_epochs() {

@@ -194,10 +194,11 @@ impl Worker<'_> {
         Ok(End::HostGone)
     }
 
-    /// A new instance, and the tasks that it lists.
+    /// A new instance, ready for its first item, and the tasks that it lists.
     fn instantiate(&self) -> Result<(Instance<Desk>, Vec<TaskInfo>), Stopped> {
         let mut instance = Instance::new(self.program, self.desk.clone(), self.stop.clone())?;
         let tasks = instance.list_tasks()?;
+        instance.initialize(&tasks)?;
         Ok((instance, tasks))
     }
 
@@ -214,6 +215,7 @@ impl Worker<'_> {
             count: head.count,
             items: heads,
             timeout_micros: head.timeout_micros,
+            streamed: head.streamed,
             guest_reports: matches!(target, Target::Task(_)),
         };
         let done = match target {
@@ -299,6 +301,7 @@ impl Worker<'_> {
                 count: 1,
                 items: one_head,
                 timeout_micros: opened.timeout_micros,
+                streamed: opened.streamed,
                 guest_reports: true,
             };
             // With the length before it, the item is a chunk.

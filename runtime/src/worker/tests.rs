@@ -178,6 +178,7 @@ impl Rig {
             payload.extend_from_slice(item);
         }
         let head = ChunkHead {
+            streamed: false,
             function: 1,
             input: encoding,
             output: encoding,

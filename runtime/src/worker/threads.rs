@@ -17,6 +17,7 @@ use crate::ids::{Generation, SlotId};
 use crate::ipc::launch::{Heard, Kill, Launch};
 use crate::ipc::link::{WorkerEnd, WorkerLink};
 use crate::ipc::manifest::Needs;
+use crate::ipc::wire::Initializer;
 use crate::limits::Limits;
 use crate::mode::{CodeMode, Isolation};
 use crate::sandbox::Locked;
@@ -42,6 +43,8 @@ pub struct Setup<'a> {
     pub mode: CodeMode,
     /// What randomness is made of, in deterministic mode.
     pub seed: u64,
+    /// What each instance does before its first item.
+    pub initializer: Option<Initializer>,
     /// What the component needs.
     pub needs: &'a Needs,
     /// The limits of every item.
@@ -73,6 +76,7 @@ impl ThreadLauncher {
         let Setup {
             mode,
             seed,
+            initializer,
             needs,
             limits,
             slots,
@@ -91,7 +95,7 @@ impl ThreadLauncher {
             .build()
             .map_err(io::Error::other)?;
         Ok(ThreadLauncher {
-            program: Arc::new(program.seeded(seed)),
+            program: Arc::new(program.seeded(seed).initialized(initializer)),
             limits: limits.clone(),
             threads,
         })

@@ -104,10 +104,9 @@ impl State {
         {
             leave(&mut condition.waiters, wait);
             leave(&mut lock.waiters, wait);
-            if let Some(Phase::Notified { before }) = phase
-                && condition.notify(before, &mut lock.waiters, &mut self.hub)
-            {
-                lock.grant(&mut self.hub);
+            // The lock is held: else the one that leaves would have it.
+            if let Some(Phase::Notified { before }) = phase {
+                condition.notify(before, &mut lock.waiters, &mut self.hub);
             }
         }
     }

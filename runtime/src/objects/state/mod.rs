@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::message::Message;
 use super::object::{Caller, Delivered, HolderId, Object, Reply, Rights, Waiting};
-use crate::ipc::call::{Answer, Op, Refusal, Timeout};
+use crate::ipc::call::{Answer, Op, Refusal};
 
 mod barrier;
 mod condition;
@@ -168,38 +168,6 @@ fn refuse(refusal: Refusal) -> Option<Reply> {
 fn leave(line: &mut VecDeque<WaitId>, wait: WaitId) -> bool {
     let at = line.iter().position(|w| *w == wait);
     at.is_some_and(|at| line.remove(at).is_some())
-}
-
-/// The time that an operation may wait; `Some(0)` for one that never does.
-fn timeout(op: Op) -> Timeout {
-    match op {
-        Op::Put(t)
-        | Op::Get(t)
-        | Op::Join(t)
-        | Op::Send(t)
-        | Op::Receive(t)
-        | Op::Poll(t)
-        | Op::AwaitWord(_, _, t)
-        | Op::Acquire(t)
-        | Op::AwaitSet(t)
-        | Op::AwaitNotify(t)
-        | Op::AwaitOthers(t) => t,
-        Op::Length
-        | Op::TaskDone
-        | Op::Close
-        | Op::OpenEnd
-        | Op::Finish
-        | Op::CloseEnd
-        | Op::NotifyWord(..)
-        | Op::Release
-        | Op::Value
-        | Op::Set
-        | Op::Clear
-        | Op::Is
-        | Op::Notify(_)
-        | Op::Abort
-        | Op::Reset => Some(0),
-    }
 }
 
 impl Hub {
@@ -522,7 +490,7 @@ impl Wait {
     /// Whether it ends by itself.
     fn is_timed(&self) -> bool {
         let for_lock = self.back.is_some_and(|back| back.phase != Phase::Waiting);
-        timeout(self.op).is_some() && !for_lock
+        self.op.timeout().is_some() && !for_lock
     }
 }
 

@@ -189,10 +189,6 @@ impl QueueState {
             return refuse(Refusal::TimedOut);
         }
         self.getters.push_back(hub.wait(call, None));
-        if self.closed {
-            // Who waits can confirm nothing: others may have waited for this one only.
-            self.settle(hub);
-        }
         None
     }
 

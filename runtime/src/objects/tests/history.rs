@@ -173,8 +173,8 @@ impl World {
         assert_eq!(deadlock, circle, "{who} {op:?} {object}");
         match reply {
             Some(reply) => {
-                let before = self.waits.clone();
-                self.event(&wait, &reply, &before, false);
+                let line = self.waits.clone();
+                self.event(&wait, &reply, &line, &line, false);
             }
             None => {
                 if let Some(lock) = LOCKS.iter().position(|lock| *lock == object) {
@@ -226,50 +226,56 @@ impl World {
 
     /// What the others hear is checked as well.
     fn hear(&mut self) {
-        let mut before = self.waits.clone();
+        let before = self.waits.clone();
         for (who, reply) in self.stage.heard() {
-            let at = self
-                .waits
+            let line = self.waits.clone();
+            let at = line
                 .iter()
                 .position(|w| w.who == who)
                 .expect("nobody waits");
             let wait = self.waits.remove(at);
-            if wait.object == SEMAPHORES[0] || wait.object == SEMAPHORES[1] {
-                // Each of them must be the first of those who are left.
-                before = self.waits.clone();
-                before.insert(at, wait.clone());
-            }
-            self.event(&wait, &reply, &before, true);
+            self.event(&wait, &reply, &before, &line, true);
         }
     }
 
-    fn event(&mut self, wait: &Wait, (answer, message): &Reply, before: &[Wait], waited: bool) {
-        let got = text(message);
+    /// `before`: who waited before this step; `line`: who waits now, this one included if it did.
+    fn event(
+        &mut self,
+        wait: &Wait,
+        (answer, message): &Reply,
+        before: &[Wait],
+        line: &[Wait],
+        waited: bool,
+    ) {
         let Wait {
             who,
             object,
             op,
             sent,
         } = wait;
+        let of = |waits: &[Wait]| -> Vec<Wait> {
+            waits
+                .iter()
+                .filter(|w| w.object == *object)
+                .cloned()
+                .collect()
+        };
+        let (got, before, line) = (text(message), of(before), of(line));
         let event = Event {
             who: *who,
             op: *op,
             sent,
             answer,
             got: &got,
+            line: &line,
             waited,
         };
-        let before: Vec<Wait> = before
-            .iter()
-            .filter(|w| w.object == *object)
-            .cloned()
-            .collect();
         match *object {
             QUEUE | JOINABLE => self.queues[*object].event(&event, &before),
             2 | 3 => self.pipe.event(object - ENDS[0], &event),
             4..=6 => self.locks[object - LOCKS[0]].event(&event),
             7..=9 => self.locks[CONDITIONS[object - 7].1].condition_event(*object, &event),
-            10 | 11 => self.semaphores[object - SEMAPHORES[0]].event(&event, &before),
+            10 | 11 => self.semaphores[object - SEMAPHORES[0]].event(&event),
             EVENT => match (op, answer) {
                 (Op::Set, _) => self.set = true,
                 (Op::Clear, _) => self.set = false,
@@ -283,7 +289,7 @@ impl World {
                     }
                 ),
             },
-            BARRIER => self.barrier.event(&event, &before),
+            BARRIER => self.barrier.event(&event),
             _ => {
                 let value = Word::U64(self.cells.0[0].load(Ordering::SeqCst));
                 match (op, answer) {
@@ -295,7 +301,7 @@ impl World {
                         assert!(timeout.is_some() && (waited || *expected == value));
                     }
                     (Op::NotifyWord(_, count), Answer::Number(woken)) => {
-                        assert_eq!(*woken, u64::from(*count).min(before.len() as u64));
+                        assert_eq!(*woken, u64::from(*count).min(line.len() as u64));
                     }
                     other => panic!("{other:?}"),
                 }

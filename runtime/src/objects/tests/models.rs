@@ -22,8 +22,18 @@ pub(super) struct Event<'a> {
     pub(super) sent: &'a str,
     pub(super) answer: &'a Answer,
     pub(super) got: &'a str,
+    /// Who waits for the object now, in the order of coming, this one included if it did.
+    pub(super) line: &'a [Wait],
     /// Whether it is the answer of a call that waited.
     pub(super) waited: bool,
+}
+
+impl Event<'_> {
+    /// Whether it is served in its turn: as the first of those who wait, or where nobody waits.
+    fn is_in_turn(&self, among: impl Fn(&Wait) -> bool) -> bool {
+        let first = self.line.iter().find(|w| among(w)).map(|w| w.who);
+        first == self.waited.then_some(self.who)
+    }
 }
 
 fn refused(event: &Event, refusal: &Refusal) -> bool {
@@ -97,7 +107,7 @@ impl Queue {
             && (others.peek().is_none() || self.owes(who) && others.all(|other| gets(*other)))
     }
 
-    /// `before`: who waited for this queue when the answers of this step were found, who called last among them.
+    /// `before`: who waited for this queue before this step.
     pub(super) fn event(&mut self, event: &Event, before: &[Wait]) {
         let Event { who, sent, .. } = *event;
         match event.op {
@@ -107,6 +117,7 @@ impl Queue {
                         !self.closed && self.fits(sent),
                         "{sent} was put where there is no room"
                     );
+                    assert!(event.is_in_turn(|w| matches!(w.op, Op::Put(_))));
                     self.ready.insert(self.next, (sent.into(), 0));
                     self.next += 1;
                 }
@@ -125,6 +136,8 @@ impl Queue {
             Op::Get(timeout) => match event.answer {
                 Answer::Message => {
                     assert!(self.may_take(who));
+                    let could = |w: &Wait| matches!(w.op, Op::Get(_)) && self.may_take(w.who);
+                    assert!(event.is_in_turn(could));
                     let (seq, (text, times)) =
                         self.ready.pop_first().expect("a message from nowhere");
                     assert_eq!(text, event.got, "out of order");
@@ -559,17 +572,11 @@ impl Semaphore {
         }
     }
 
-    pub(super) fn event(&mut self, event: &Event, before: &[Wait]) {
+    pub(super) fn event(&mut self, event: &Event) {
         match (event.op, event.answer) {
             (Op::Acquire(_), Answer::Acquired { abandoned }) => {
                 assert!(self.free > 0, "a unit from nowhere");
-                if event.waited {
-                    assert_eq!(
-                        before.first().map(|w| w.who),
-                        Some(event.who),
-                        "not the one who waited longest"
-                    );
-                }
+                assert!(event.is_in_turn(|_| true));
                 assert_eq!(*abandoned, self.abandoned > 0);
                 self.abandoned = self.abandoned.saturating_sub(1);
                 self.free -= 1;
@@ -631,7 +638,7 @@ impl Barrier {
         }
     }
 
-    pub(super) fn event(&mut self, event: &Event, before: &[Wait]) {
+    pub(super) fn event(&mut self, event: &Event) {
         match (event.op, event.answer) {
             (Op::AwaitOthers(_), Answer::Number(number)) => {
                 assert!(!self.broken && *number < self.parties as u64);
@@ -644,7 +651,7 @@ impl Barrier {
                 assert!(self.broken || event.waited)
             }
             (Op::AwaitOthers(Some(_)), Answer::Refused(Refusal::TimedOut)) => self.broken = true,
-            (Op::Value, answer) => assert_eq!(*answer, Answer::Number(before.len() as u64)),
+            (Op::Value, answer) => assert_eq!(*answer, Answer::Number(event.line.len() as u64)),
             (Op::Is, answer) => assert_eq!(*answer, Answer::Flag(self.broken)),
             (Op::Abort, _) => self.broken = true,
             (Op::Reset, _) => self.broken = false,

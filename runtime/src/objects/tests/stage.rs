@@ -19,10 +19,11 @@ impl Mail for Inbox {
     }
 }
 
-/// Holders by number, each with one call under way at most, as a worker has.
+/// Holders by number. One with several calls under way is several threads.
 pub(super) struct Stage {
     holders: Vec<HolderId>,
-    waits: Vec<Option<u64>>,
+    /// The calls that each has under way.
+    waits: Vec<Vec<u64>>,
     next: u64,
     inbox: Arc<Inbox>,
 }
@@ -31,14 +32,10 @@ impl Stage {
     pub(super) fn new(holders: usize) -> Stage {
         Stage {
             holders: (0..holders).map(|_| HolderId::new()).collect(),
-            waits: vec![None; holders],
+            waits: vec![Vec::new(); holders],
             next: 0,
             inbox: Arc::default(),
         }
-    }
-
-    pub(super) fn holder(&self, who: usize) -> HolderId {
-        self.holders[who]
     }
 
     /// Who has this number.
@@ -47,7 +44,7 @@ impl Stage {
     }
 
     pub(super) fn waits(&self, who: usize) -> bool {
-        self.waits[who].is_some()
+        !self.waits[who].is_empty()
     }
 
     pub(super) fn call(
@@ -58,7 +55,6 @@ impl Stage {
         op: Op,
         message: Option<&str>,
     ) -> Option<Reply> {
-        assert!(!self.waits(who), "{who} has a call under way");
         self.next += 1;
         let caller = Caller {
             holder: self.holders[who],
@@ -69,16 +65,17 @@ impl Stage {
         let message = message.map(|text| Message::new(text.as_bytes()).unwrap());
         let reply = object.call(&caller, rights, op, message);
         if reply.is_none() {
-            self.waits[who] = Some(self.next);
+            self.waits[who].push(self.next);
         }
         reply
     }
 
     /// The timeout of a holder's wait has passed.
     pub(super) fn cancel(&mut self, who: usize) -> Option<Reply> {
-        let reply = cancel(self.holders[who], self.waits[who].unwrap_or(0));
+        let first = self.waits[who].first().copied();
+        let reply = cancel(self.holders[who], first.unwrap_or(0));
         if reply.is_some() {
-            self.waits[who] = None;
+            self.waits[who].remove(0);
         }
         reply
     }
@@ -87,7 +84,7 @@ impl Stage {
     pub(super) fn end(&mut self, who: usize) {
         end(self.holders[who]);
         self.holders[who] = HolderId::new();
-        self.waits[who] = None;
+        self.waits[who].clear();
     }
 
     pub(super) fn seen(&self, who: usize) {
@@ -109,11 +106,10 @@ impl Stage {
             let who = self
                 .who(delivered.holder)
                 .expect("an answer for a holder that is over");
-            assert_eq!(
-                self.waits[who].take(),
-                Some(delivered.ticket),
-                "an answer nobody waits for"
-            );
+            let at = self.waits[who]
+                .iter()
+                .position(|ticket| *ticket == delivered.ticket);
+            self.waits[who].remove(at.expect("an answer nobody waits for"));
             (who, (delivered.answer, delivered.message))
         });
         heard.collect()

@@ -33,6 +33,8 @@ const TIMED: Option<u64> = Some(1_000_000_000);
 fn check(objects: &[Object], rows: &[(usize, Act, &str)]) {
     let mut stage = Stage::new(6);
     for (row, (who, act, expected)) in rows.iter().enumerate() {
+        let calls = matches!(act, Call(..) | With(..));
+        assert!(!calls || !stage.waits(*who), "row {row}: {who} waits");
         let reply = match act {
             Call(object, op, message) => {
                 Some(stage.call(*who, &objects[*object], Rights::ALL, *op, Some(message)))
@@ -383,6 +385,28 @@ fn a_pipe_carries_messages_both_ways_until_its_ends_close() {
             (0, on(0, Op::Receive(None)), "EndOfFile"),
         ],
     );
+}
+
+#[test]
+fn nobody_overtakes_who_waits_to_send() {
+    // Two threads of one holder.
+    let [a, b] = pipe(Pipe::builder().bytes(4));
+    let mut stage = Stage::new(2);
+    let mut call = |who: usize, end: &Object, op, message| {
+        let reply = stage.call(who, end, Rights::ALL, op, Some(message));
+        let heard = stage.heard().into_iter().map(|(_, reply)| short(&reply));
+        let got: Vec<String> = reply.iter().map(short).chain(heard).collect();
+        got.join("; ")
+    };
+    assert_eq!(call(0, &a, Op::OpenEnd, ""), "done");
+    assert_eq!(call(1, &b, Op::OpenEnd, ""), "done");
+    assert_eq!(call(0, &a, Op::Send(None), "1"), "done");
+    assert_eq!(call(0, &a, Op::Send(None), "1234"), "");
+    assert_eq!(call(0, &a, Op::Send(TRY), "5"), "TimedOut");
+    assert_eq!(call(0, &a, Op::Send(None), "5"), "");
+    assert_eq!(call(1, &b, Op::Receive(None), ""), "1; done");
+    assert_eq!(call(1, &b, Op::Receive(None), ""), "1234; done");
+    assert_eq!(call(1, &b, Op::Receive(None), ""), "5");
 }
 
 #[test]

@@ -7,10 +7,12 @@ use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Core;
-use crate::ipc::call::Op;
+use crate::ids::JobId;
+use crate::ipc::call::{Answer, Op, THE_ITEM};
 use crate::ipc::frame;
 use crate::ipc::link::LinkError;
 use crate::objects::{self, Caller, Delivered, HolderId, Mail, Message, Object, Reply, Rights};
+use crate::pool::job::Job;
 use crate::pool::slot::State;
 use crate::sys::clock::now;
 use crate::sys::poll::Waker;
@@ -106,13 +108,16 @@ impl Core {
         op: Op,
         message: Option<&[u8]>,
     ) -> Result<(), String> {
+        if self.places[at].asked.is_some() || self.places[at].stalled.is_some() {
+            return Err("a call while another one is under way".into());
+        }
+        if (object, op) == (THE_ITEM, Op::AwaitRoom) && message == Some(&[]) {
+            return self.on_stall(at);
+        }
         let Some(granted) = self.granted.get(usize::from(object)) else {
             return Err("a call of an object that it was not granted".into());
         };
         let place = &mut self.places[at];
-        if place.asked.is_some() {
-            return Err("a call while another one is under way".into());
-        }
         let message = match (op.takes_message(), message) {
             (true, Some(bytes)) => Some(Message::new(bytes).map_err(|e| e.to_string())?),
             (true, None) => {
@@ -150,7 +155,7 @@ impl Core {
         match granted.object.call(&caller, granted.rights, op, message) {
             Some(reply) => self.answer(at, holder, object, reply),
             None => {
-                let deadline = match op.timeout().flatten() {
+                let deadline = match op.timeout() {
                     Some(timeout) => now().saturating_add(timeout),
                     None => u64::MAX,
                 };
@@ -165,6 +170,35 @@ impl Core {
         Ok(())
     }
 
+    /// A worker has emitted much: it goes on when what it emitted is taken. That time is not its item's.
+    fn on_stall(&mut self, at: usize) -> Result<(), String> {
+        self.observe(at);
+        let running = self.places[at].slot.running_item();
+        let id = running.ok_or("room asked for while no item runs")?.job;
+        if !self.jobs.get(&id).is_none_or(Job::is_streamed) {
+            return Err("room asked for by an item that needs none".into());
+        }
+        self.places[at].stalled = Some((id, now()));
+        self.go_on_emitting(id);
+        Ok(())
+    }
+
+    /// Lets workers go on that wait for room for what they emit, if there is room now.
+    pub fn go_on_emitting(&mut self, id: JobId) {
+        // Nobody waits for the values of a job that is gone.
+        if !self.jobs.get(&id).is_none_or(Job::has_stream_room) {
+            return;
+        }
+        for at in 0..self.places.len() {
+            let place = &mut self.places[at];
+            if let Some((_, since)) = place.stalled.take_if(|(job, _)| *job == id) {
+                place.slot.excuse(since, now());
+                let sent = self.try_answer(at, &(Answer::Done, None));
+                self.sent(at, sent);
+            }
+        }
+    }
+
     /// Whether there were calls since this was last asked.
     pub fn has_called(&mut self) -> bool {
         std::mem::replace(&mut self.calls_known, self.calls) != self.calls
@@ -172,7 +206,8 @@ impl Core {
 
     /// Workers that compute: those that wait for an answer leave their processor to others.
     pub(super) fn computing(&self) -> usize {
-        let computes = |place: &&super::Place| place.slot.unfinished() > 0 && place.asked.is_none();
+        let waits = |place: &super::Place| place.asked.is_some() || place.stalled.is_some();
+        let computes = |place: &&super::Place| place.slot.unfinished() > 0 && !waits(place);
         self.places.iter().filter(computes).count()
     }
 
@@ -276,10 +311,19 @@ impl Core {
         if let (Some(granted), Some(message)) = (self.granted.get(usize::from(object)), reply.1) {
             objects::undelivered(holder, &granted.object, message);
         }
+        if !over {
+            self.sent(at, sent);
+        }
+    }
+
+    /// Ends a worker that does not take its answer.
+    fn sent(&mut self, at: usize, sent: Result<bool, LinkError>) {
         match sent {
+            Ok(true) => {}
+            Ok(false) => {
+                self.violation(at, "it waits for an answer and makes no room for it".into());
+            }
             Err(e) => self.violation(at, e.to_string()),
-            Ok(_) if over => {}
-            Ok(_) => self.violation(at, "it waits for an answer and makes no room for it".into()),
         }
     }
 

@@ -262,6 +262,7 @@ impl Core {
             first,
             count,
             by_descriptor,
+            streamed: job.is_streamed(),
             timeout_micros: u32::try_from(nanos(self.shape.limits.timeout) / 1000).unwrap_or(0),
         };
         let page = link.page();

@@ -94,6 +94,7 @@ impl Core {
         self.read_frames(at);
         self.end_instances(at);
         let place = &mut self.places[at];
+        place.stalled = None;
         let status = place.exit.take();
         let Some(link) = place.link.take() else {
             return;

@@ -89,6 +89,8 @@ struct Place {
     instances: Vec<Instance>,
     /// The call that waits for its answer.
     asked: Option<Asked>,
+    /// The job for whose emitted values it waits for room, and since when.
+    stalled: Option<(JobId, u64)>,
     /// Starts here that failed, since one did not.
     failed_starts: u32,
 }
@@ -123,6 +125,9 @@ impl Place {
 
     /// When the worker is late if it does not go on, and for what. `None` while there is nothing for it to do.
     fn due(&self, limits: &Limits) -> Option<(u64, Late)> {
+        if self.stalled.is_some() {
+            return None;
+        }
         if let (0, Some((since, _))) = (self.slot.unfinished(), self.blocked) {
             let due = since.saturating_add(nanos(limits.start_timeout));
             return Some((due, Late::Taking));
@@ -144,6 +149,9 @@ impl Place {
 
     /// When the worker is to be looked at: an item may have started since it was last looked at.
     fn look_at(&self, limits: &Limits) -> u64 {
+        if self.stalled.is_some() {
+            return u64::MAX;
+        }
         let due = self.due(limits).map(|(due, _)| due);
         let item = self.slot.running_since();
         let item = item.map(|since| since.saturating_add(nanos(limits.timeout)));
@@ -260,6 +268,7 @@ impl Core {
                 exit: None,
                 instances: Vec::new(),
                 asked: None,
+                stalled: None,
                 failed_starts: 0,
             })
             .collect();
@@ -308,7 +317,12 @@ impl Core {
     }
 
     /// Adds a job.
-    pub fn add_job(&mut self, target: Target, options: JobOptions) -> Result<JobId, Error> {
+    pub fn add_job(
+        &mut self,
+        target: Target,
+        options: JobOptions,
+        streamed: bool,
+    ) -> Result<JobId, Error> {
         if let Some(broken) = &self.broken {
             return Err(broken.error());
         }
@@ -329,7 +343,11 @@ impl Core {
         };
         let id = JobId(self.next_job);
         self.next_job += 1;
-        self.jobs.insert(id, Job::new(function, options));
+        let job = match streamed {
+            true => Job::streamed(function, options),
+            false => Job::new(function, options),
+        };
+        self.jobs.insert(id, job);
         Ok(id)
     }
 

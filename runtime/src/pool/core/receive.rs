@@ -301,8 +301,10 @@ impl Core {
         }
         self.stats.bytes_out += len as u64;
         if status == Status::Emitted {
-            if let Some(job) = self.jobs.get_mut(&item.job) {
-                job.emit(item.index, value, limits);
+            if let Some(job) = self.jobs.get_mut(&item.job)
+                && let Accepted::TooMuch(limit) = job.emit(item.index, value, limits)
+            {
+                self.too_much(at, seq, "results", limit);
             }
             return Ok(());
         }

@@ -193,7 +193,7 @@ impl Stage {
     /// A job with nothing in it yet.
     pub fn job(&self, options: JobOptions) -> (Feeder, Results) {
         let target = Target::Export("f".into());
-        let id = self.shared.core().add_job(target, options).unwrap();
+        let id = self.shared.core().add_job(target, options, false).unwrap();
         (
             Feeder::new(self.shared.clone(), id),
             Results::new(self.shared.clone(), id),
