@@ -478,7 +478,7 @@ impl Buffer {
     ///
     /// # Errors
     ///
-    /// When the offset does not lie within the buffer, or the grant is read-only.
+    /// When the offset does not lie within the buffer or is not a multiple of 4, or the grant is read-only.
     pub fn notify(&self, offset: u64, count: u32) -> Result<u32, AccessError> {
         self.0.notify(offset, count)
     }

@@ -65,7 +65,9 @@ impl fmt::Display for SendError {
                     "the message is larger than the pipe's bound of {limit} bytes"
                 )
             }
-            SendError::NotPermitted => f.write_str("this end of the pipe only receives"),
+            SendError::NotPermitted => {
+                f.write_str("this end of the pipe only receives, or has finished")
+            }
             SendError::Message(error) => error.fmt(f),
         }
     }

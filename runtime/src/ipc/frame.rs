@@ -37,6 +37,10 @@ const _: () = assert!(
     CALL_HEAD + 64 + MAX_MESSAGE <= MAX_FRAME,
     "a message must fit behind its head"
 );
+const _: () = assert!(
+    MAX_MESSAGE <= MAX_INLINE,
+    "the host gives files of more than MAX_MESSAGE bytes, for results and messages alike"
+);
 
 const BIND: u8 = 1;
 const CHUNK: u8 = 2;

@@ -286,9 +286,9 @@ impl Buffer {
     /// Wakes at most `count` of those who wait for `offset`, the longest waiting first; returns how many.
     ///
     /// # Errors
-    /// If `offset` does not lie within the buffer.
+    /// Those of [`Buffer::load_u32`].
     pub fn notify(&self, offset: u64, count: u32) -> Result<u32, BufferError> {
-        self.0.bytes.range(offset, 1)?;
+        self.0.bytes.aligned(offset, 4)?;
         let op = Op::NotifyWord(offset, count);
         match tell(&self.object(), self.0.words.handle.host, op).0 {
             Answer::Number(woken) => Ok(u32::try_from(woken).unwrap_or(u32::MAX)),

@@ -51,7 +51,7 @@ pub struct PipeEnd {
 /// Why a message was not sent.
 #[derive(Debug, Error)]
 pub enum SendError {
-    /// The other end is closed, or its holder is gone, or this end has finished.
+    /// The other end is closed, or its holder is gone.
     #[error("the pipe is broken: nobody will ever receive the message")]
     Broken,
     /// There was no room until the timeout passed.
@@ -62,8 +62,8 @@ pub enum SendError {
         "the message is larger than all that the pipe holds, {0} bytes; make the pipe with more, or send parts"
     )]
     TooLarge(u64),
-    /// This end only receives.
-    #[error("this end of the pipe only receives")]
+    /// This end only receives, or has finished.
+    #[error("this end of the pipe only receives, or has finished")]
     NotPermitted,
     /// The system has no memory for it.
     #[error("there is no memory for the message")]

@@ -231,7 +231,11 @@ impl Process {
     }
 
     /// Kills it. What it has put into queues, and its locks, are as after any other end: nothing waits for it.
+    ///
+    /// Does nothing once it is over.
     pub fn kill(&self) {
+        // It may be over, and nobody has looked.
+        drop(self.look());
         self.pool.terminate();
         drop(self.look());
     }

@@ -7,7 +7,7 @@ use libc::c_long;
 /// One system call that a list allows.
 #[derive(Clone, Copy, Debug)]
 pub struct Call {
-    /// Its name.
+    /// Its name; where two lists that lie over each other have it, told apart by how it is called.
     pub name: &'static str,
     /// Its number on this processor.
     pub number: c_long,
@@ -233,7 +233,7 @@ pub const FILES: &[Call] = &[
 
 /// What a worker may do besides where buffers are granted.
 pub const ATTACH: &[Call] = &[call(
-    "mremap",
+    "mremap (fixed)",
     libc::SYS_mremap,
     MAP_AGAIN,
     "a buffer, which is mapped already, is mapped a second time over a part of a guest's memory",

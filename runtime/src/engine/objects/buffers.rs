@@ -480,10 +480,8 @@ pub(super) fn link<H: Host>(linker: &mut Linker<State<H>>) -> wasmtime::Result<(
         |mut store: Ctx<'_, H>, (buffer, offset, count): (Resource<Buffer>, u64, u32)| {
             let number = number(&mut store);
             let found = find(&store, &buffer)?;
-            if !found.memory.is_writable() {
-                return Ok((Err(AccessError::ReadOnly),));
-            }
-            if let Err(error) = found.range(offset, 1) {
+            // The smallest word that anybody may wait for.
+            if let Err(error) = found.word::<AtomicU32>(offset, true) {
                 return Ok((Err(error),));
             }
             let op = Op::NotifyWord(offset, count);

@@ -140,7 +140,10 @@ impl PipeState {
         message: Message,
     ) -> Option<Reply> {
         let to = 1 - side;
-        if self.ends[side].is_silent() || self.ends[to].hold == Hold::Closed {
+        if self.ends[side].finished {
+            return refuse(Refusal::NotPermitted);
+        }
+        if self.ends[to].hold == Hold::Closed {
             return refuse(Refusal::Closed);
         }
         if message.len() > self.bytes {
@@ -232,7 +235,7 @@ impl PipeState {
         // Of the same holder, in other threads.
         hub.answer_all(
             self.ends[1 - side].senders.drain(..),
-            Answer::Refused(Refusal::Closed),
+            Answer::Refused(Refusal::NotPermitted),
         );
         self.settle(hub);
     }

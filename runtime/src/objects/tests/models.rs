@@ -299,7 +299,8 @@ impl Pipe {
                     assert!(!self.silent(side) && !self.closed[to] && self.fits(to, sent));
                     self.inbox[to].push_back(sent.into());
                 }
-                Answer::Refused(Refusal::Closed) => assert!(self.silent(side) || self.closed[to]),
+                Answer::Refused(Refusal::NotPermitted) => assert!(self.finished[side]),
+                Answer::Refused(Refusal::Closed) => assert!(self.closed[to]),
                 Answer::Refused(Refusal::TooLarge(_)) => assert!(sent.len() > self.bytes),
                 Answer::Refused(Refusal::TimedOut) => {
                     assert!(timeout.is_some() && !self.fits(to, sent))

@@ -371,7 +371,7 @@ fn a_pipe_carries_messages_both_ways_until_its_ends_close() {
             (0, send(0, "y"), "done; 1: true"),
             (1, send(1, "back"), "done"),
             (0, on(0, Op::Finish), "done"),
-            (0, send(0, "z"), "Closed"),
+            (0, send(0, "z"), "NotPermitted"),
             (0, on(0, Op::Receive(None)), "back"),
             (1, on(1, Op::Receive(None)), "y"),
             (1, on(1, Op::Receive(None)), "EndOfFile"),

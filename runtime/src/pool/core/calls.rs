@@ -21,6 +21,7 @@ use crate::sys::poll::Waker;
 const MAX_INSTANCES: usize = 4;
 
 /// An object that the guests of a pool were granted. Its place in the list of all of them is its number.
+#[derive(Clone)]
 pub(in crate::pool) struct GrantedObject {
     pub object: Object,
     pub rights: Rights,

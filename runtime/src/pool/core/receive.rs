@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use super::{Chunk, Core, Logged, MESSAGE_BYTES};
 use crate::failure::FailureKind;
 use crate::ids::{Generation, JobId, Seq, SlotId};
-use crate::ipc::frame::{self, MAX_INLINE, Status, ToHost};
+use crate::ipc::frame::{self, MAX_MESSAGE, Status, ToHost};
 use crate::ipc::launch::Heard;
 use crate::ipc::link::{Control, HostLink};
 use crate::ipc::wire::{FromWorker, TaskInfo};
@@ -261,14 +261,14 @@ impl Core {
         }
     }
 
-    /// A worker wants a file for a large result. The file is as large as it says and takes memory as it is written.
+    /// A worker wants a file for a large result, or a large message. The file is as large as it says and takes memory as it is written.
     fn give_file(&mut self, at: usize, bytes: u64) {
         let messages = self.granted.iter().map(|g| g.largest);
         let limit = self.shape.limits.result_bytes;
         let limit = limit.max(messages.max().unwrap_or(0));
         let busy = self.places[at].slot.unfinished() > 0;
         let given = match &mut self.places[at].link {
-            Some(_) if bytes > limit || bytes <= MAX_INLINE as u64 || !busy => {
+            Some(_) if bytes > limit || bytes <= MAX_MESSAGE as u64 || !busy => {
                 Err(format!("a file of {bytes} bytes was asked for"))
             }
             Some(link) => link.give_file(bytes).map_err(|e| e.to_string()),

@@ -18,6 +18,7 @@ use crate::ipc::page::{Claimed, Page, RING_BYTES, SHARED_BYTES};
 use crate::ipc::ring::{Consumer, MAX_FRAME};
 use crate::ipc::wire::{FromWorker, TaskInfo, encode, hello};
 use crate::limits::Limits;
+use crate::pool::core::GrantedObject;
 use crate::pool::error::Error;
 use crate::pool::options::{ChunkSize, JobOptions};
 use crate::sandbox::layers::Role;
@@ -25,7 +26,7 @@ use crate::sys::clock::now;
 use crate::sys::memory::{memfd, sealed_memfd};
 use crate::sys::socket::Socket;
 
-const ITEMS: usize = 300;
+pub(super) const ITEMS: usize = 300;
 /// So many items are never given to one worker.
 const FAR: u32 = 1 << 16;
 /// Workers that attack, one after the other, before one is honest.
@@ -74,10 +75,25 @@ fn check_with(
     expect: Expect,
     attack: impl Fn(Actor, &[Item]) + Send + Sync + 'static,
 ) {
+    check_granted(&[], items, hostile, pools, when, expect, attack);
+}
+
+/// The same in pools that were granted objects.
+#[track_caller]
+pub(super) fn check_granted(
+    objects: &[GrantedObject],
+    items: usize,
+    hostile: u32,
+    pools: &[usize],
+    when: When,
+    expect: Expect,
+    attack: impl Fn(Actor, &[Item]) + Send + Sync + 'static,
+) {
     let attack = Arc::new(attack);
     for &workers in pools {
         let mut plan = Plan {
             workers,
+            objects: objects.to_vec(),
             ..Plan::default()
         };
         // So that there are items left for all of them.
@@ -153,13 +169,13 @@ fn said(message: &FromWorker) -> Vec<u8> {
 }
 
 /// Gives the results of items that are started, or not.
-fn finish_all(actor: &mut Actor, items: &[Item]) -> bool {
+pub(super) fn finish_all(actor: &mut Actor, items: &[Item]) -> bool {
     let mut finish = |item: &Item| actor.finish(item.seq, &answer(&item.bytes));
     items.iter().all(&mut finish)
 }
 
 /// Numbers that look random.
-fn random(state: &mut u64) -> u64 {
+pub(super) fn random(state: &mut u64) -> u64 {
     *state ^= *state << 13;
     *state ^= *state >> 7;
     *state ^= *state << 17;

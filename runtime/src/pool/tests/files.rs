@@ -12,7 +12,7 @@ use super::attacks::{Expect, HOSTILE, When, check, check_once};
 use super::stage::{Plan, Stage, check_complete, failures};
 use crate::failure::FailureKind;
 use crate::ids::Seq;
-use crate::ipc::frame::{MAX_INLINE, Status, encode_result};
+use crate::ipc::frame::{MAX_INLINE, MAX_MESSAGE, Status, encode_result};
 use crate::ipc::wire::{FromWorker, ToWorkerMessage, decode, encode};
 use crate::limits::Limits;
 use crate::sys::memory::Shared;
@@ -20,7 +20,7 @@ use crate::sys::memory::Shared;
 /// A size that needs a file.
 const LARGE: u64 = MAX_INLINE as u64 + 1;
 
-fn want(bytes: u64) -> Vec<u8> {
+pub(super) fn want(bytes: u64) -> Vec<u8> {
     encode(&FromWorker::WantFile(bytes)).unwrap()
 }
 
@@ -42,14 +42,14 @@ fn receive(actor: &Actor) -> Option<OwnedFd> {
 }
 
 /// A file of this size, which the host is asked for as an honest worker asks.
-fn ask(actor: &Actor, bytes: u64) -> Option<OwnedFd> {
+pub(super) fn ask(actor: &Actor, bytes: u64) -> Option<OwnedFd> {
     actor.say(&want(bytes));
     receive(actor)
 }
 
 #[test]
 fn files_of_no_size() {
-    for bytes in [0, 1, MAX_INLINE as u64, (64 << 20) + 1, 1 << 40, u64::MAX] {
+    for bytes in [0, 1, MAX_MESSAGE as u64, (64 << 20) + 1, 1 << 40, u64::MAX] {
         check_once(When::Running, move |actor, _| {
             actor.say(&want(bytes));
         });

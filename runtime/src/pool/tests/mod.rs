@@ -3,9 +3,10 @@
 //!
 //! - `actor`: a worker, honest or not.
 //! - `stage`: a pool of them, and a job that it has to get right.
-//! - `attacks`: what they try; `files`: the same with large results.
+//! - `attacks`: what they try; `files`: the same with large results; `calls`: with what they ask of shared objects.
 
 mod actor;
 mod attacks;
+mod calls;
 mod files;
 mod stage;

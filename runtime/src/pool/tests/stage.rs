@@ -6,6 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::process::ExitStatus;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -17,7 +18,8 @@ use crate::ipc::frame::Target;
 use crate::ipc::launch::{Heard, Kill, Launch};
 use crate::ipc::link::WorkerEnd;
 use crate::limits::Limits;
-use crate::pool::core::{Broken, Core, Shape, WAKE};
+use crate::objects;
+use crate::pool::core::{Broken, Core, GrantedObject, Shape, WAKE};
 use crate::pool::error::Error;
 use crate::pool::options::{JobOptions, OnError, Outcome, Stats};
 use crate::pool::payload::Payload;
@@ -105,6 +107,8 @@ impl Cast {
 pub struct Stage {
     pub cast: Arc<Cast>,
     pub shared: Arc<Shared>,
+    /// What its workers are called in messages.
+    name: String,
     supervisor: JoinHandle<()>,
 }
 
@@ -114,6 +118,7 @@ pub struct Plan {
     pub limits: Limits,
     pub workers: usize,
     pub options: JobOptions,
+    pub objects: Vec<GrantedObject>,
 }
 
 impl Default for Plan {
@@ -126,6 +131,7 @@ impl Default for Plan {
                 retries: 1000,
                 ..JobOptions::default()
             },
+            objects: Vec::new(),
         }
     }
 }
@@ -159,6 +165,8 @@ impl Stage {
         });
         let poller = Arc::new(Poller::new().unwrap());
         let waker = Arc::new(Waker::new(&poller, WAKE).unwrap());
+        static STAGES: AtomicU32 = AtomicU32::new(0);
+        let name = format!("stage {}.", STAGES.fetch_add(1, Ordering::Relaxed));
         let shape = Shape {
             limits: plan.limits.clone(),
             workers: plan.workers,
@@ -167,6 +175,8 @@ impl Stage {
             has_tasks: false,
             backtrace_on_timeout: false,
             deterministic: false,
+            name: name.clone(),
+            objects: plan.objects.clone(),
         };
         let core = Core::new(shape, launcher, poller.clone(), waker.clone()).unwrap();
         let shared = Arc::new(Shared::new(core, poller, waker, None));
@@ -175,6 +185,7 @@ impl Stage {
         Stage {
             cast,
             shared,
+            name,
             supervisor,
         }
     }
@@ -229,7 +240,7 @@ impl Stage {
         told.recv_timeout(PATIENCE * 3).expect("the host hangs")
     }
 
-    /// Closes the pool. Panics if it hangs, or keeps anything open. Returns its counts.
+    /// Closes the pool. Panics if it hangs, keeps anything open, or leaves a wait behind. Returns its counts.
     pub fn close(self) -> Stats {
         let stats = self.shared.core().counts();
         self.shared.core().give_up(Broken::Closed);
@@ -248,6 +259,9 @@ impl Stage {
         for fate in self.cast.fates.lock().unwrap().iter() {
             seen.append(&mut fate.opened.lock().unwrap());
         }
+        let mut waiting = objects::waiting();
+        waiting.retain(|w| w.name.ends_with(&self.name));
+        assert!(waiting.is_empty(), "{waiting:?}");
         let open = open_copies(&seen);
         assert_eq!(open, 0, "descriptors or mappings that are still there");
         stats

@@ -25,17 +25,18 @@ use buffers::{
     atomic, atomic32, buffer_facts, compare_exchange, increment, increment_float, notify_number,
     read_bytes, sum_copied, value, wait_number, write_bytes, write_read_only,
 };
-use pipes::{echo_pipe, exchange, hold_pipe, poll_pipe, send};
+use pipes::{echo_pipe, exchange, flood, hold_pipe, poll_pipe, receive, send, send_when_finished};
 use queues::{
     close_queue, consume, get, get_and_panic, get_and_spin, join_queue, produce, put, queue_facts,
-    relay, try_get, try_put, work,
+    relay, task_done, try_get, try_put, work,
 };
 use state::{emit_many, init, use_model};
 use sync::{
     abort_barrier, acquire, acquire_twice, barrier_facts, barrier_rounds, barrier_wait,
-    clear_event, condition_wait, deadlock, hold_and_panic, hold_and_spin, hold_until,
-    increment_locked, keep_held, notify_without_lock, ping_pong, release_semaphore, reset_barrier,
-    semaphore_value, set_event, take_semaphore, wait_event, with_semaphore,
+    clear_event, condition_wait, deadlock, hold_and_panic, hold_and_spin, hold_twice_until,
+    hold_until, increment_locked, keep_equal, keep_equal_by_semaphore, keep_held, notify,
+    notify_without_lock, ping_pong, release_semaphore, reset_barrier, semaphore_value, set_event,
+    take_semaphore, take_token, wait_event, with_semaphore,
 };
 
 /// Of a task that fails with the text of whatever went wrong.
@@ -141,6 +142,8 @@ wasmpool_guest::tasks! {
     close_queue,
     /// Joins a queue. Whether that was in time.
     join_queue(queue, timeout),
+    /// Says that a message is dealt with.
+    task_done,
     /// Gets messages until the queue is closed, and puts each into another. How many.
     relay(from, to),
     /// Puts so many values: the producer and a number.
@@ -159,6 +162,12 @@ wasmpool_guest::tasks! {
     exchange(end, messages),
     /// Sends one message.
     send(end, message, timeout),
+    /// Receives one message.
+    receive(end, timeout),
+    /// Sends a message until the pipe is full. How often.
+    flood(end, message, timeout),
+    /// Finishes, and sends.
+    send_when_finished,
     /// Whether something can be received.
     poll_pipe(end, timeout),
     /// Opens an end and loops for ever.
@@ -175,6 +184,12 @@ wasmpool_guest::tasks! {
     hold_and_panic,
     /// Acquires a lock, sets an event, waits for another, and releases the lock.
     hold_until(lock, held, done),
+    /// Acquires a recursive lock twice, releases it once, sets an event, waits for another, and releases the lock.
+    hold_twice_until(lock, once, done),
+    /// Adds 1 to two numbers of 64 bits, so many times, under a lock. How often they were to be repaired.
+    keep_equal(lock, buffer, times),
+    /// The same under a semaphore of one unit.
+    keep_equal_by_semaphore(semaphore, buffer, times),
     /// Acquires a lock and returns without releasing it.
     keep_held,
     /// Acquires a lock, waits at a barrier, and acquires another lock.
@@ -207,6 +222,10 @@ wasmpool_guest::tasks! {
     ping_pong(condition, number, parity, turns),
     /// Waits for a condition once.
     condition_wait(condition, timeout),
+    /// Waits until there is a token, and takes it.
+    take_token(condition, tokens),
+    /// Notifies at most so many. How many.
+    notify(condition, count),
     /// Notifies without the lock.
     notify_without_lock,
     /// Emits so many values of so many bytes.

@@ -65,6 +65,10 @@ pub fn join_queue(queue: &str, timeout: Option<u64>) -> Outcome<bool> {
     })
 }
 
+pub fn task_done(queue: &str) -> Outcome<()> {
+    Ok(Queue::open(queue)?.task_done()?)
+}
+
 pub fn relay(from: &str, to: &str) -> Outcome<u64> {
     let (from, to) = (Queue::open(from)?, Queue::open(to)?);
     let mut relayed = 0;

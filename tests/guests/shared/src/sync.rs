@@ -55,6 +55,47 @@ pub fn hold_until(lock: &str, held: &str, done: &str) -> Outcome<()> {
     Ok(())
 }
 
+pub fn hold_twice_until(lock: &str, once: &str, done: &str) -> Outcome<()> {
+    let (lock, once, done) = (Lock::open(lock)?, Event::open(once)?, Event::open(done)?);
+    let _outer = lock.acquire()?;
+    drop(lock.acquire()?);
+    once.set();
+    done.wait();
+    Ok(())
+}
+
+/// Adds 1 to two numbers, of which only the first counts where a holder ended in between: whoever is told that sets the
+/// second right. How often that was.
+fn step_both(buffer: &Buffer, told: bool) -> Outcome<u64> {
+    let (first, second): (u64, u64) = (buffer.load(0)?, buffer.load(8)?);
+    if first != second && !told {
+        return Err(format!("{first} and {second}, and nobody told").into());
+    }
+    buffer.store(0, first + 1)?;
+    buffer.store(8, first + 1)?;
+    Ok(u64::from(first != second))
+}
+
+pub fn keep_equal(lock: &str, buffer: &str, times: u64) -> Outcome<u64> {
+    let (lock, buffer) = (Lock::open(lock)?, Buffer::open(buffer)?);
+    let mut repaired = 0;
+    for _ in 0..times {
+        let guard = lock.acquire()?;
+        repaired += step_both(&buffer, guard.was_abandoned())?;
+    }
+    Ok(repaired)
+}
+
+pub fn keep_equal_by_semaphore(semaphore: &str, buffer: &str, times: u64) -> Outcome<u64> {
+    let (semaphore, buffer) = (Semaphore::open(semaphore)?, Buffer::open(buffer)?);
+    let mut repaired = 0;
+    for _ in 0..times {
+        let unit = semaphore.acquire()?;
+        repaired += step_both(&buffer, unit.was_abandoned())?;
+    }
+    Ok(repaired)
+}
+
 pub fn keep_held(lock: &str) -> Outcome<()> {
     std::mem::forget(Lock::open(lock)?.acquire()?);
     Ok(())
@@ -181,6 +222,22 @@ pub fn condition_wait(condition: &str, timeout: Option<u64>) -> Outcome<bool> {
         Some(timeout) => condition.wait_timeout(&mut guard, timeout),
     }?;
     Ok(guard.was_abandoned())
+}
+
+pub fn take_token(condition: &str, tokens: &str) -> Outcome<()> {
+    let (condition, tokens) = (Condition::open(condition)?, Value::<u64>::open(tokens)?);
+    let lock = condition.lock();
+    let mut guard = lock.acquire()?;
+    condition.wait_for(&mut guard, || tokens.get() > 0)?;
+    tokens.fetch_sub(1)?;
+    Ok(())
+}
+
+pub fn notify(condition: &str, count: u32) -> Outcome<u32> {
+    let condition = Condition::open(condition)?;
+    let lock = condition.lock();
+    let _guard = lock.acquire()?;
+    Ok(condition.notify(count)?)
 }
 
 pub fn notify_without_lock(condition: &str) -> Outcome<u32> {
