@@ -178,7 +178,8 @@ impl Broken {
 
 pub(super) struct Core {
     shape: Shape,
-    launcher: Box<dyn Launch>,
+    /// Gone once the pool is.
+    launcher: Option<Box<dyn Launch>>,
     poller: Arc<Poller>,
     waker: Arc<Waker>,
     places: Vec<Place>,
@@ -244,7 +245,7 @@ impl Core {
             .collect();
         Ok(Core {
             shape,
-            launcher,
+            launcher: Some(launcher),
             poller,
             waker,
             places,
@@ -379,6 +380,11 @@ impl Core {
 
     fn notify(&mut self) {
         self.watchers.drain(..).for_each(std::task::Waker::wake);
+    }
+
+    /// What starts workers, to be dropped without the lock: that waits for its end.
+    pub fn take_launcher(&mut self) -> Option<Box<dyn Launch>> {
+        self.launcher.take()
     }
 
     /// When something is to be done though nothing happens.
