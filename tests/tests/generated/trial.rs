@@ -149,6 +149,8 @@ fn calls(pool: &Pool, random: &mut Random, tally: &mut Tally) -> Result<(), Stop
         let options = JobOptions {
             chunk_size: [ChunkSize::Auto, ChunkSize::Items(3)][random.below(2)],
             on_error: OnError::Continue,
+            // A worker that is lost once is told at once.
+            retries: 0,
             output: Encoding::Json,
             ..JobOptions::default()
         };
