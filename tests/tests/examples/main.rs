@@ -3,6 +3,7 @@
 
 mod crypto;
 mod data;
+mod photos;
 mod simulation;
 
 use std::path::Path;
@@ -22,6 +23,8 @@ fn main() -> ExitCode {
         .guest("tables_there_and_back", data::round_trip)
         .where_possible("tables_in_python", python(), data::in_python)
         .guest("a_file_that_unpacks_to_too_much", data::bomb)
+        .guest("thumbnails", photos::thumbnails)
+        .guest("blurred_photographs", photos::blurred)
         .run()
 }
 
