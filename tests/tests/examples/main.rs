@@ -3,6 +3,7 @@
 
 mod crypto;
 mod data;
+mod digits;
 mod photos;
 mod simulation;
 
@@ -25,6 +26,8 @@ fn main() -> ExitCode {
         .guest("a_file_that_unpacks_to_too_much", data::bomb)
         .guest("thumbnails", photos::thumbnails)
         .guest("blurred_photographs", photos::blurred)
+        .guest("digits_as_scikit_learn_sees_them", digits::as_scikit_learn)
+        .guest("weights_are_found_again", digits::weights)
         .run()
 }
 
