@@ -18,7 +18,7 @@ pub struct Model {
 
 impl Model {
     /// All digits alike.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Model {
             weights: vec![vec![0.0; PIXELS]; DIGITS],
             biases: [0.0; DIGITS],

@@ -4,6 +4,7 @@
 mod crypto;
 mod data;
 mod digits;
+mod ocr;
 mod photos;
 mod simulation;
 
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         .guest("blurred_photographs", photos::blurred)
         .guest("digits_as_scikit_learn_sees_them", digits::as_scikit_learn)
         .guest("weights_are_found_again", digits::weights)
+        .guest("pages_are_read", ocr::pages)
         .run()
 }
 
