@@ -715,7 +715,11 @@ mod tests {
         let value = Value::new(0u64).unwrap();
         std::thread::scope(|s| {
             for _ in 0..4 {
-                s.spawn(|| (0..10_000).for_each(|_| drop(value.update(|n| n + 1))));
+                s.spawn(|| {
+                    for _ in 0..10_000 {
+                        value.update(|n| n + 1);
+                    }
+                });
             }
         });
         assert_eq!(value.get(), 40_000);

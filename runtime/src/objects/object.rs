@@ -247,6 +247,10 @@ pub(crate) fn undelivered(holder: HolderId, object: &Object, message: Message) {
 #[derive(Clone, Debug)]
 pub(crate) struct Waiting {
     /// Who.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "tests tell waiters apart by it")
+    )]
     pub(crate) holder: HolderId,
     /// What people call it.
     pub(crate) name: Arc<str>,

@@ -236,6 +236,7 @@ impl Rig {
                 Got::Log(item, level, String::from_utf8(text.to_vec()).unwrap())
             }
             ToHost::Ended(item, ended) => Got::Ended(item, ended),
+            ToHost::Call { .. } | ToHost::Over(_) => panic!("nothing is shared here"),
         };
         self.link.release();
         got
@@ -426,6 +427,7 @@ fn threads_serve_and_are_stopped() {
     let setup = Setup {
         mode,
         seed: 0,
+        initializer: None,
         needs: &needs,
         limits: &limits,
         slots: 1,
