@@ -75,6 +75,12 @@ impl Problem {
         self
     }
 
+    /// The same, said to be about something.
+    pub fn of(mut self, what: &str) -> Self {
+        self.error = self.error.context(what.to_owned());
+        self
+    }
+
     /// The exit code.
     pub fn code(&self) -> u8 {
         self.code

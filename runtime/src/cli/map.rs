@@ -56,6 +56,9 @@ pub fn run(args: MapArgs) -> Result<u8, Problem> {
     if let Some(isolation) = plan.isolation {
         builder = builder.isolation(isolation);
     }
+    if let Some((function, item)) = plan.initializer {
+        builder = builder.initializer(function, item);
+    }
     if let Some(seed) = plan.deterministic {
         builder = builder.deterministic(seed);
     }
@@ -67,7 +70,8 @@ pub fn run(args: MapArgs) -> Result<u8, Problem> {
 
     let on_error = plan.job.on_error;
     let (feeder, results) = pool.stream(&function, plan.job)?;
-    interrupt.cancels(results.canceller());
+    let canceller = results.canceller();
+    interrupt.cancels(move || canceller.cancel());
     let mut printer = Printer {
         sink: match plan.directory {
             Some(directory) => Sink::Directory(directory),
@@ -290,7 +294,7 @@ fn is_cancelled(outcome: &Outcome) -> bool {
 }
 
 /// What to do about a kind of failure, if anything is known.
-fn hint(kind: FailureKind, limits: &Limits) -> Option<String> {
+pub(super) fn hint(kind: FailureKind, limits: &Limits) -> Option<String> {
     match kind {
         FailureKind::Timeout => Some(format!(
             "raise --timeout, which is {}",
