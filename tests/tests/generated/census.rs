@@ -8,8 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
-use rustix::process::{WaitId, WaitIdOptions, waitid};
-use wasmpool_tests::{program, running_program};
+use rustix::process::{WaitId, WaitIdOptions, getpid, set_child_subreaper, waitid};
 
 /// Bytes that may be allocated in the end and were not before: what is counted here, and what threads keep.
 const HEAP: usize = 64 << 10;
@@ -21,9 +20,7 @@ const ENDING: Duration = Duration::from_secs(10);
 /// What there is at one moment.
 #[derive(Debug)]
 pub struct Census {
-    /// Processes that run the program under test, whoever their parent is now.
-    processes: usize,
-    /// Whether there is a child, ended or not, that nobody has waited for.
+    /// Whether there is a process that descends from this one, ended or not, that nobody has waited for.
     child: bool,
     descriptors: usize,
     threads: usize,
@@ -42,9 +39,11 @@ pub struct Counting;
 
 static HEAP_NOW: AtomicUsize = AtomicUsize::new(0);
 
-/// Has the allocator keep all in one place: only of that it gives everything back that is free, when it is asked to.
-pub fn keep_in_one_place() {
-    // SAFETY: it only sets a number, before there is a second thread.
+/// Makes that nothing escapes the count: processes whose parents end become children of this one, and the allocator keeps
+/// all in one place, since only of that it gives everything back that is free. Before there is a second thread.
+pub fn prepare() {
+    set_child_subreaper(Some(getpid())).expect("orphans can be adopted");
+    // SAFETY: it only sets a number.
     unsafe { libc::mallopt(libc::M_ARENA_MAX, 1) };
 }
 
@@ -67,7 +66,6 @@ impl Census {
     /// Counts.
     pub fn now() -> Census {
         Census {
-            processes: running_program(program()).len(),
             child: has_child(),
             descriptors: entries("/proc/self/fd"),
             threads: entries("/proc/self/task"),
@@ -92,7 +90,7 @@ impl Census {
 
     /// Whether there is anything of the kernel's that only open pools have.
     pub fn has_pools(&self) -> bool {
-        self.processes > 0 || self.child || self.groups > 0
+        self.child || self.groups > 0
     }
 
     /// Says if there is anything of a pool, or more than before.
@@ -110,7 +108,6 @@ impl Census {
 impl fmt::Display for Census {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Census {
-            processes,
             child,
             descriptors,
             threads,
@@ -119,10 +116,10 @@ impl fmt::Display for Census {
             heap,
             resident,
         } = self;
-        let child = if *child { "children" } else { "no child" };
+        let child = if *child { "processes" } else { "no process" };
         write!(
             f,
-            "{processes} processes, {child}, {descriptors} descriptors, {threads} threads, {groups} control groups, \
+            "{child}, {descriptors} descriptors, {threads} threads, {groups} control groups, \
              {mapped} mapped files, {heap} bytes allocated, {resident} KiB resident"
         )
     }

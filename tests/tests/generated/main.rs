@@ -37,7 +37,7 @@ const ROUND: usize = 100;
 static ALLOCATOR: Counting = Counting;
 
 fn main() -> ExitCode {
-    census::keep_in_one_place();
+    census::prepare();
     count_panics();
     Suite::new()
         .test("a_handle_keeps_no_process", a_handle_keeps_no_process)
