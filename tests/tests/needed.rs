@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use wasmpool::limits::{Limits, MIB};
 use wasmpool::mode::Isolation;
+use wasmpool::objects::{Access, Array};
 use wasmpool::pool::{Error, Pool, PoolBuilder};
-use wasmpool::sandbox::calls::{Call, FILES, WORKER};
+use wasmpool::sandbox::calls::{ATTACH, Call, FILES, WORKER};
 use wasmpool_guest::Bytes;
 use wasmpool_tests::{Suite, guests, module, temporary};
 
@@ -19,11 +20,13 @@ fn main() -> ExitCode {
     let mut suite = Suite::new().guest("all_entries_together_are_enough", || {
         compute(None).expect("nothing is missing");
         files(None).expect("nothing is missing");
+        attach(None).expect("nothing is missing");
     });
     for (call, works) in WORKER
         .iter()
         .map(|call| (call, compute as Works))
         .chain(FILES.iter().map(|call| (call, files as Works)))
+        .chain(ATTACH.iter().map(|call| (call, attach as Works)))
     {
         let Call { name, why, .. } = *call;
         if call.elsewhere || SHOWN_ELSEWHERE.contains(&name) {
@@ -127,5 +130,16 @@ fn files(without: Option<&str>) -> Result<(), Error> {
     one("remove", "/d/sub/new")?;
     one("remove-dir", "/d/sub")?;
     pool.apply::<_, ()>("advise", "/d/file")?;
+    replaced(&pool, 0)
+}
+
+/// All that guests make a worker do with a buffer.
+fn attach(without: Option<&str>) -> Result<(), Error> {
+    let array = Array::from_slice(&[1u64; 1000]).expect("there is memory");
+    let builder = Pool::builder().buffer("a", array.buffer(), Access::ReadWrite);
+    let pool = open(builder, "shared.wasm", without)?;
+    let sum: u64 = pool.apply("sum-attached", ("a", 0u64, 1000u64))?;
+    assert_eq!(sum, 1000);
+    pool.apply::<_, ()>("keep-attached", "a")?;
     replaced(&pool, 0)
 }

@@ -236,7 +236,9 @@ impl Rig {
                 Got::Log(item, level, String::from_utf8(text.to_vec()).unwrap())
             }
             ToHost::Ended(item, ended) => Got::Ended(item, ended),
-            ToHost::Call { .. } | ToHost::Over(_) => panic!("nothing is shared here"),
+            call @ (ToHost::Call { .. } | ToHost::Over(_)) => {
+                panic!("nothing is granted: {call:?}")
+            }
         };
         self.link.release();
         got
@@ -432,6 +434,7 @@ fn threads_serve_and_are_stopped() {
         limits: &limits,
         slots: 1,
         granted: Granted::default(),
+        initializer: None,
     };
     // SAFETY: the code is what `compile` returned.
     let launcher = unsafe { ThreadLauncher::new(&compiled.code, setup) };

@@ -198,6 +198,8 @@ fn imports_are_offered_or_refused_with_a_reason() {
         "wasmpool:task/context@0.1.0",
         "wasmpool:task/log@0.1.9",
         "wasmpool:task/results@0.1.0",
+        "wasmpool:task/queues@0.1.0",
+        "wasmpool:task/buffers@0.1.0",
     ] {
         let manifest = compiled(component(name, function)).unwrap().manifest;
         assert_eq!(manifest.missing_imports().count(), 0, "{name}");
@@ -222,9 +224,9 @@ fn imports_are_offered_or_refused_with_a_reason() {
         ),
         ("wasi:clocks/wall-clock", function, "build for wasip2"),
         (
-            "wasmpool:task/queues@0.1.0",
+            "wasmpool:task/sockets@0.1.0",
             function,
-            "only context, log, results",
+            "only buffers, context, log, pipes, queues, results, sync",
         ),
         (
             "wasmpool:task/log@0.2.0",

@@ -124,7 +124,7 @@ fn a_pipe_carries_messages_between_threads() {
                 b.send(&n.to_le_bytes(), None).unwrap();
             }
             b.finish();
-            assert!(matches!(b.send(b"x", None), Err(SendError::Broken)));
+            assert!(matches!(b.send(b"x", None), Err(SendError::NotPermitted)));
             assert!(matches!(b.receive(None), Err(ReceiveError::EndOfFile)));
         });
         for n in 0..500usize {

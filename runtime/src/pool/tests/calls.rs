@@ -8,7 +8,7 @@ use super::actor::{Actor, Item};
 use super::attacks::{Expect, HOSTILE, ITEMS, When, check_granted, finish_all, random};
 use super::files::{ask, want};
 use crate::failure::FailureKind;
-use crate::ipc::call::{Answer, Op, Refusal, Word};
+use crate::ipc::call::{Answer, Op, Refusal, THE_ITEM, Word};
 use crate::ipc::frame::{
     Ended, MAX_MESSAGE, ToWorker, decode_to_worker, encode_call, encode_ended, encode_over,
 };
@@ -181,6 +181,7 @@ fn all_operations(timeout: Option<u64>) -> Vec<Op> {
         Op::AwaitOthers(timeout),
         Op::Abort,
         Op::Reset,
+        Op::AwaitRoom,
     ]
 }
 
@@ -192,6 +193,15 @@ fn objects_that_were_not_granted() {
                 call(actor, 1, object, op, b"");
             });
         }
+    }
+}
+
+#[test]
+fn room_for_values_that_nobody_takes_one_by_one() {
+    for op in [Op::AwaitRoom, Op::Length, Op::Get(None)] {
+        ends(move |actor, _| {
+            call(actor, 1, THE_ITEM, op, b"");
+        });
     }
 }
 

@@ -138,6 +138,15 @@ fn pipes_carry_messages() {
         assert_eq!(here.receive(), Ok(vec![7, 8]));
     });
     let shared = Shared::new().pipe("here", "there").pipe("x", "y");
+    shared.within(|| assert!(text(send_when_finished("x")).contains("has finished")));
+    let shared = Shared::new().pipe("here", "there");
+    shared.within(|| {
+        let there = PipeEnd::open("there").unwrap();
+        there.send(&[7]).unwrap();
+        assert_eq!(receive("here", Some(1)).unwrap().0, [7]);
+        assert!(text(flood("here", Bytes(vec![1]), 1)).contains("open already"));
+    });
+    let shared = Shared::new().pipe("here", "there").pipe("x", "y");
     shared.within(|| {
         send("here", Bytes(vec![1]), Some(5)).unwrap();
         assert!(poll_pipe("there", 5).unwrap());
@@ -151,6 +160,8 @@ fn tasks_agree() {
     let shared = Shared::new()
         .lock("lock")
         .abandoned_lock("left")
+        .abandoned_lock("abandoned")
+        .buffer("pair", [0; 16])
         .recursive_lock("again")
         .semaphore("seats", 1)
         .value("number", 0_u64)
@@ -191,6 +202,20 @@ fn tasks_agree() {
         assert!(!barrier_facts("wide").unwrap().broken);
         abort_barrier("wide").unwrap();
         assert!(barrier_facts("wide").unwrap().broken);
+
+        // Two numbers in one buffer, the second of which is made to be the first one.
+        write_bytes("pair", 0, Bytes(vec![3])).unwrap();
+        assert!(text(keep_equal("lock", "pair", 1)).contains("nobody told"));
+        assert_eq!(keep_equal("abandoned", "pair", 3).unwrap(), 1);
+        assert_eq!(keep_equal_by_semaphore("seats", "pair", 2).unwrap(), 0);
+        assert_eq!(
+            read_bytes("pair", 0, 9).unwrap().0,
+            [8, 0, 0, 0, 0, 0, 0, 0, 8]
+        );
+        assert_eq!(notify("turn", 3).unwrap(), 0);
+        take_token("turn", "number").unwrap();
+        set_event("go").unwrap();
+        hold_twice_until("again", "held", "go").unwrap();
 
         assert!(text(condition_wait("turn", Some(1))).contains("in time"));
         assert!(text(notify_without_lock("turn")).contains("not held"));
