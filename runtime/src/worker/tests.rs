@@ -434,7 +434,6 @@ fn threads_serve_and_are_stopped() {
         limits: &limits,
         slots: 1,
         granted: Granted::default(),
-        initializer: None,
     };
     // SAFETY: the code is what `compile` returned.
     let launcher = unsafe { ThreadLauncher::new(&compiled.code, setup) };
