@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use wasmpool::failure::{Failure, FailureKind};
 use wasmpool::limits::Limits;
 use wasmpool::mode::Isolation;
-use wasmpool::pool::{JobOptions, OnError, Payload, Pool, PoolBuilder, Results};
+use wasmpool::pool::{Error, JobOptions, OnError, Outcome, Payload, Pool, PoolBuilder, Results};
 use wasmpool_guest::Bytes;
-use wasmpool_tests::{PATIENCE, Suite, guests};
+use wasmpool_tests::{PATIENCE, Suite, guests, program};
 
 /// All kinds of pools.
 pub const ALL: [Isolation; 4] = [
@@ -57,6 +57,8 @@ pub fn for_each(
 
 /// The module with the tasks.
 pub fn module() -> PathBuf {
+    // Looks whether it is of this build.
+    program();
     guests().expect("only run with guests").join("shared.wasm")
 }
 
@@ -74,7 +76,10 @@ pub fn open(builder: PoolBuilder) -> Pool {
 }
 
 /// An item that runs, or is about to.
-pub struct Called(Results);
+pub struct Called {
+    results: Results,
+    outcome: Option<Result<Outcome, Error>>,
+}
 
 /// Has a task run, once.
 #[track_caller]
@@ -86,14 +91,24 @@ pub fn start(pool: &Pool, task: &str, args: Value) -> Called {
     };
     let (mut feeder, results) = pool.stream(task, options).expect("there is such a task");
     assert!(feeder.push(Payload::Bytes(args.to_string().into_bytes())));
-    Called(results)
+    Called {
+        results,
+        outcome: None,
+    }
 }
 
 impl Called {
+    /// Whether it is over.
+    pub fn is_over(&mut self) -> bool {
+        self.outcome = self.outcome.take().or_else(|| self.results.try_next());
+        self.outcome.is_some()
+    }
+
     /// What it returned, or why it did not.
     #[track_caller]
     pub fn result(mut self) -> Result<Value, Failure> {
-        let outcome = self.0.next().expect("an item has an outcome");
+        let outcome = self.outcome.take().or_else(|| self.results.next());
+        let outcome = outcome.expect("an item has an outcome");
         let result = outcome.expect("the pool works").result;
         result.map(|bytes| serde_json::from_slice(&bytes).expect("the SDK writes JSON"))
     }

@@ -168,16 +168,25 @@ fn by_one_that_is_late(isolation: Isolation) {
         let failure = start(&pool, task, args).result().unwrap_err();
         assert_eq!(failure.kind, FailureKind::Timeout, "{failure}");
     };
-    late("hold-and-spin", json!("l"));
-    assert!(lock.acquire(Some(PATIENCE)).unwrap().was_abandoned());
+    // On a slow machine an item may be late before it has begun.
+    patiently("one is late and holds the lock", || {
+        late("hold-and-spin", json!("l"));
+        let guard = lock.acquire(Some(PATIENCE)).unwrap();
+        guard.was_abandoned().then_some(())
+    });
     jobs.put("x", None).unwrap();
     late("get-and-spin", json!("q"));
     assert_eq!(jobs.get(Some(PATIENCE)).unwrap(), b"x");
     jobs.task_done().unwrap();
     late("attach-and-spin", json!("b"));
-    late("hold-pipe", json!("p"));
-    let end = ours.receive(Some(PATIENCE));
-    assert!(matches!(end, Err(ReceiveError::EndOfFile)), "{end:?}");
+    patiently("one is late and holds the end", || {
+        late("hold-pipe", json!("p"));
+        match ours.receive(Some(Duration::ZERO)) {
+            Err(ReceiveError::EndOfFile) => Some(()),
+            Err(ReceiveError::Empty) => None,
+            other => panic!("{other:?}"),
+        }
+    });
     // A wait is no excuse, and takes nothing from who comes later.
     late("get", json!(["empty", null]));
     late("get", json!(["empty", 3_600_000]));
