@@ -75,9 +75,12 @@ pub fn run(args: RunArgs) -> Result<u8, Problem> {
         // One that gave its values has nothing to say at its end.
         Some(value) if emitted && value.trim_ascii() == b"null" => {}
         Some(value) => {
-            if !printer.print(value)? {
-                return failed(&not_json());
-            }
+            let printed = printer.print(value)?;
+            return if printed {
+                Ok(exit::DONE)
+            } else {
+                failed(&not_json())
+            };
         }
         None => {}
     }
