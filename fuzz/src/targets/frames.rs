@@ -4,10 +4,11 @@ use super::LIST_BYTES;
 use crate::encoding::Encoding;
 use crate::failure::FailureKind;
 use crate::ids::Seq;
+use crate::ipc::call::{Answer, Op, Refusal, Word};
 use crate::ipc::frame::{
     CHUNK_HEAD, ChunkHead, Ended, ITEM_HEAD, ItemHead, Level, RESULT_HEAD, Status, Target, ToHost,
-    ToWorker, decode_to_host, decode_to_worker, encode_bind, encode_ended, encode_log,
-    encode_result, item_head, split_payload,
+    ToWorker, decode_to_host, decode_to_worker, encode_answer, encode_bind, encode_call,
+    encode_ended, encode_log, encode_over, encode_result, item_head, split_payload,
 };
 use crate::ipc::ring::MAX_FRAME;
 use crate::memory::bounded;
@@ -30,6 +31,20 @@ pub fn to_host(data: &[u8]) -> bool {
             (head.to_vec(), payload.unwrap_or_default())
         }
         ToHost::Log(item, level, text) => (encode_log(*item, *level).to_vec(), text),
+        ToHost::Over(instance) => (encode_over(*instance).to_vec(), &[]),
+        ToHost::Call {
+            instance,
+            object,
+            op,
+            message,
+        } => {
+            let head = encode_call(*instance, *object, *op, message.is_none());
+            let again = [&head.expect("it was read"), message.unwrap_or_default()].concat();
+            // Numbers need not have been written in the shortest way.
+            assert!(again.len() <= data.len());
+            assert_eq!(decode_to_host(&again).as_ref(), Ok(&frame));
+            return true;
+        }
         ToHost::Ended(item, ended) => {
             let again = encode_ended(*item, ended).expect("it was read");
             assert!(again.len() <= MAX_FRAME, "a last word of {}", again.len());
@@ -88,6 +103,15 @@ pub fn to_worker(data: &[u8]) -> bool {
             assert_eq!(decode_to_worker(&again), Ok(same));
             split(payload, count);
         }
+        ToWorker::Answer { answer, message } => {
+            let write = |answer| encode_answer(answer, message.is_none()).expect("it was read");
+            // Long texts are cut, once.
+            let cut = write(&answer);
+            let Ok(ToWorker::Answer { answer, .. }) = decode_to_worker(&cut) else {
+                panic!("an answer became {cut:?}");
+            };
+            assert_eq!(write(&answer), cut);
+        }
     }
     true
 }
@@ -121,6 +145,7 @@ pub fn to_host_seeds() -> Vec<(&'static str, Vec<u8>)> {
     let memory = ended(FailureKind::Memory, "more than 64 MiB", Some(1 << 40));
     let done = encode_result(Seq(7), Status::Done, false, None);
     let fuel = encode_result(Seq(u32::MAX), Status::Failed, false, Some(12_345));
+    let call = |op, in_file| encode_call(2, 5, op, in_file).expect("small");
     vec![
         ("done", [&done[..], b"{\"a\":[1,2]}"].concat()),
         ("empty", done.to_vec()),
@@ -137,6 +162,13 @@ pub fn to_host_seeds() -> Vec<(&'static str, Vec<u8>)> {
             "done-in-a-file-with-fuel",
             encode_result(Seq(1), Status::Done, true, Some(0)).to_vec(),
         ),
+        ("over", encode_over(3).to_vec()),
+        (
+            "put",
+            [&call(Op::Put(None), false)[..], b"message"].concat(),
+        ),
+        ("put-in-a-file", call(Op::Put(Some(1 << 40)), true)),
+        ("wait", call(Op::AwaitWord(8, Word::U64(7), Some(0)), false)),
         (
             "log",
             [&encode_log(Seq(3), Level::Warn)[..], b"text"].concat(),
@@ -175,7 +207,14 @@ pub fn to_worker_seeds() -> Vec<(&'static str, Vec<u8>)> {
     };
     let export = Target::Export("local:demo/api@1.0.0#square".into());
     let items = [&5u32.to_le_bytes()[..], b"[1,2]", &0u32.to_le_bytes()].concat();
+    let answer = |answer| encode_answer(&answer, false).expect("small");
+    let circle = Refusal::Deadlock("a waits for b; b waits for a".into());
     vec![
+        (
+            "message",
+            [&answer(Answer::Message)[..], b"message"].concat(),
+        ),
+        ("deadlock", answer(Answer::Refused(circle))),
         ("bind-export", encode_bind(0, &export).expect("small")),
         (
             "bind-task",

@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 
 use super::LIST_BYTES;
 use crate::ids::{Generation, SlotId};
+use crate::ipc::call::{Kind, ObjectGrant};
 use crate::ipc::wire::{
     self, Compile, Compiled, FromForkServer, FromWorker, HELLO_BYTES, HelloError, Load, TaskInfo,
     ToForkServer, ToWorkerMessage, VERSION, read_hello,
@@ -87,6 +88,11 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         isolation: Isolation::Instance,
         code_bytes: 1 << 20,
         env: vec![("NAME".into(), "value".into())],
+        objects: vec![ObjectGrant {
+            name: "jobs".into(),
+            kind: Kind::Barrier { parties: 2 },
+        }],
+        initializer: None,
         without: None,
         seed: 42,
     };
