@@ -81,6 +81,7 @@ pub mod ipc;
 pub mod limits;
 pub mod mode;
 pub mod objects;
+pub mod pipeline;
 pub mod pool;
 pub mod sandbox;
 pub mod sys;

@@ -20,7 +20,7 @@ use wasmpool::limits::Limits;
 use wasmpool::mode::{CodeMode, Isolation};
 use wasmpool::sandbox;
 use wasmpool::sandbox::layers::Role;
-use wasmpool::sys::memory::{map_written, sealed_memfd, writable_memfd};
+use wasmpool::sys::memory::{Mapping, cut_and_seal, sealed_memfd, writable_memfd};
 use wasmpool::sys::process::{OwnedChild, ProcessHandle, spawn};
 use wasmpool::sys::socket::{MAX_MESSAGE, Socket};
 
@@ -114,6 +114,8 @@ fn fork_server_without(call: Option<&str>) -> Process {
         isolation: Isolation::Shared,
         code_bytes,
         env: Vec::new(),
+        objects: Vec::new(),
+        initializer: None,
         without: call.map(Into::into),
         seed: 0,
     };
@@ -169,6 +171,7 @@ impl Worker {
     fn call(&mut self, number: u32, function: &str, item: &str) {
         let bind = encode_bind(1, &Target::Export(function.into())).unwrap();
         let head = ChunkHead {
+            streamed: false,
             function: 1,
             input: Encoding::Json,
             output: Encoding::Json,
@@ -222,7 +225,9 @@ fn a_module_is_compiled_and_described() {
     else {
         panic!("{answer:?}");
     };
-    let all = map_written(code, code_bytes + manifest_bytes).unwrap();
+    let bytes = code_bytes + manifest_bytes;
+    cut_and_seal(&code, bytes).unwrap();
+    let all = Mapping::read_only(code, bytes as usize).unwrap();
     let manifest = Manifest::decode(&all[code_bytes as usize..]).unwrap();
     let names: Vec<_> = manifest.functions.iter().map(|f| f.name.as_str()).collect();
     assert_eq!(names, ["square", "spin"]);
@@ -353,6 +358,8 @@ fn code_that_is_none_is_not_loaded() {
         isolation: Isolation::Shared,
         code_bytes: 8192,
         env: Vec::new(),
+        objects: Vec::new(),
+        initializer: None,
         without: None,
         seed: 0,
     };

@@ -560,8 +560,8 @@ fn initializers() {
         }
     }
     // An exported function can be one, too.
-    let pool = open(builder().initializer("square", 3i64));
-    assert_eq!(pool.apply::<_, i64>("square", 4i64).unwrap(), 16);
+    let pool = open(builder().initializer("identity", 3i64));
+    assert_eq!(pool.apply::<_, i64>("identity", 4i64).unwrap(), 4);
     assert!(
         builder()
             .initializer("nothing", ())
@@ -570,7 +570,7 @@ fn initializers() {
     );
     let large = "x".repeat(1 << 20);
     match builder()
-        .initializer("square", large)
+        .initializer("identity", large)
         .open(module("behave"))
     {
         Err(Error::Codec { reason, .. }) => assert!(reason.contains("buffer"), "{reason}"),

@@ -6,8 +6,9 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
-use super::values::{chunk_size, count, directory, duration, fuel, size, variable};
-use crate::grants::DirectoryGrant;
+use super::values::{chunk_size, count, directory, duration, fuel, initializer, size, variable};
+use crate::grants::{DirectoryGrant, Grants};
+use crate::limits::Limits;
 use crate::mode;
 use crate::pool::options::{self, ChunkSize};
 
@@ -38,6 +39,10 @@ pub struct Cli {
 pub enum Command {
     /// Run a function over items: one result a line, in the order of the items
     Map(Box<MapArgs>),
+    /// Run one function in a process of its own: what it emits, as it comes, and what it returns, a line each
+    Run(Box<RunArgs>),
+    /// Run the processes of a file, joined by queues: what each returns, a JSON object a line
+    Pipeline(PipelineArgs),
     /// Tell what a module exports, what it imports and what it needs
     Inspect(InspectArgs),
     /// Show on this machine that the limits and protections hold, by trying to break them
@@ -105,6 +110,10 @@ pub struct MapArgs {
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Running")]
     pub retries: u32,
 
+    /// Have every instance call this function before its first item, with a JSON value or `[]`
+    #[arg(long, value_name = "FUNCTION[=JSON]", value_parser = initializer, help_heading = "Running")]
+    pub init: Option<(String, serde_json::Value)>,
+
     /// Replace a worker after so many items
     #[arg(long, value_name = "N", value_parser = count, help_heading = "Running")]
     pub max_items_per_worker: Option<u32>,
@@ -130,25 +139,9 @@ pub struct MapArgs {
     #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Limits")]
     pub timeout: Option<Duration>,
 
-    /// Memory of an item, all linear memories together [default: 256MiB]
-    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Limits")]
-    pub memory: Option<u64>,
-
-    /// Bytes of an item's result, with all that it emits [default: 64MiB]
-    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Limits")]
-    pub result_bytes: Option<u64>,
-
-    /// Bytes of log messages of an item [default: 64KiB]
-    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Limits")]
-    pub log_bytes: Option<u64>,
-
-    /// Wall time of compiling the module [default: 60s]
-    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Limits")]
-    pub compile_timeout: Option<Duration>,
-
-    /// Private memory of the compiler process [default: 2GiB]
-    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Limits")]
-    pub compile_memory: Option<u64>,
+    /// The other bounds.
+    #[command(flatten)]
+    pub limits: LimitArgs,
 
     /// Tell where the guest was when its time was over; loops and calls are slower with that, by up to half a nanosecond
     /// a turn
@@ -159,13 +152,9 @@ pub struct MapArgs {
     #[arg(long, value_name = "N", value_parser = fuel, requires = "deterministic", help_heading = "Limits")]
     pub fuel: Option<u64>,
 
-    /// Grant guests a directory under a path of theirs, to read (`ro`, the default) or also to write (`rw`)
-    #[arg(long, value_name = "HOST::GUEST[:ro|rw]", value_parser = directory, value_hint = ValueHint::DirPath, help_heading = "Grants")]
-    pub dir: Vec<DirectoryGrant>,
-
-    /// Grant guests an environment variable
-    #[arg(long, value_name = "NAME=VALUE", value_parser = variable, help_heading = "Grants")]
-    pub env: Vec<(String, String)>,
+    /// What guests are granted.
+    #[command(flatten)]
+    pub grants: GrantArgs,
 
     /// End with exit code 4 if this machine does not offer every layer of protection, instead of with a warning
     #[arg(long, help_heading = "Running")]
@@ -193,6 +182,121 @@ pub struct MapArgs {
 
     /// Print debug messages of guests too; twice: all messages
     #[arg(short, long, action = clap::ArgAction::Count, help_heading = "Output")]
+    pub verbose: u8,
+}
+
+/// Bounds that a map and a process have in common.
+#[derive(Debug, Args)]
+pub struct LimitArgs {
+    /// Memory of an item, all linear memories together [default: 256MiB]
+    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Limits")]
+    pub memory: Option<u64>,
+
+    /// Bytes of an item's result, with all that it emits [default: 64MiB]
+    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Limits")]
+    pub result_bytes: Option<u64>,
+
+    /// Bytes of log messages of an item [default: 64KiB]
+    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Limits")]
+    pub log_bytes: Option<u64>,
+
+    /// Wall time of compiling the module [default: 60s]
+    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Limits")]
+    pub compile_timeout: Option<Duration>,
+
+    /// Private memory of the compiler process [default: 2GiB]
+    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Limits")]
+    pub compile_memory: Option<u64>,
+}
+
+impl LimitArgs {
+    /// The bounds, with a time limit for the item.
+    pub fn limits(&self, timeout: Duration) -> Limits {
+        let mut limits = Limits::new().timeout(timeout);
+        let set = |limit: &mut u64, given: Option<u64>| *limit = given.unwrap_or(*limit);
+        set(&mut limits.memory_bytes, self.memory);
+        set(&mut limits.result_bytes, self.result_bytes);
+        set(&mut limits.log_bytes, self.log_bytes);
+        set(&mut limits.compile_memory_bytes, self.compile_memory);
+        limits.compile_timeout = self.compile_timeout.unwrap_or(limits.compile_timeout);
+        limits
+    }
+}
+
+/// What guests are granted.
+#[derive(Debug, Args)]
+pub struct GrantArgs {
+    /// Grant guests a directory under a path of theirs, to read (`ro`, the default) or also to write (`rw`)
+    #[arg(long, value_name = "HOST::GUEST[:ro|rw]", value_parser = directory, value_hint = ValueHint::DirPath, help_heading = "Grants")]
+    pub dir: Vec<DirectoryGrant>,
+
+    /// Grant guests an environment variable
+    #[arg(long, value_name = "NAME=VALUE", value_parser = variable, help_heading = "Grants")]
+    pub env: Vec<(String, String)>,
+}
+
+impl From<GrantArgs> for Grants {
+    fn from(args: GrantArgs) -> Grants {
+        Grants {
+            directories: args.dir,
+            env: args.env,
+        }
+    }
+}
+
+/// `wasmpool run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// A WebAssembly file (.wasm or .wat), and a function or task of it; may be left out if there is only one
+    #[arg(value_name = "MODULE[:FUNCTION]", value_hint = ValueHint::FilePath)]
+    pub target: String,
+
+    /// The function's parameters: JSON texts; what is not valid JSON is a string
+    #[arg(value_name = "ARG", allow_negative_numbers = true)]
+    pub args: Vec<String>,
+
+    /// Wall time of the process [default: no limit]
+    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Limits")]
+    pub timeout: Option<Duration>,
+
+    /// The other bounds.
+    #[command(flatten)]
+    pub limits: LimitArgs,
+
+    /// What the guest is granted.
+    #[command(flatten)]
+    pub grants: GrantArgs,
+
+    /// Compile anew, and store nothing
+    #[arg(long, help_heading = "Running")]
+    pub no_cache: bool,
+
+    /// End with exit code 4 if this machine does not offer every layer of protection, instead of with a warning
+    #[arg(long, help_heading = "Running")]
+    pub strict: bool,
+
+    /// Print errors only: no messages of the guest, no warnings
+    #[arg(short, long, conflicts_with = "verbose", help_heading = "Output")]
+    pub quiet: bool,
+
+    /// Print debug messages of the guest too; twice: all messages
+    #[arg(short, long, action = clap::ArgAction::Count, help_heading = "Output")]
+    pub verbose: u8,
+}
+
+/// `wasmpool pipeline`.
+#[derive(Debug, Args)]
+pub struct PipelineArgs {
+    /// A TOML file: its processes, and what they share; paths in it start from its own folder
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+
+    /// Print errors only: no messages of guests, no warnings
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub quiet: bool,
+
+    /// Print debug messages of guests too; twice: all messages
+    #[arg(short, long, action = clap::ArgAction::Count)]
     pub verbose: u8,
 }
 

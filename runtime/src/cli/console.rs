@@ -115,7 +115,11 @@ impl Console {
 
     /// Why an item has no result, and what to do.
     pub fn failure(&self, index: u64, name: Option<&str>, failure: &Failure, hint: Option<&str>) {
-        self.write(&failure_text(index, name, failure, hint));
+        let what = match name {
+            Some(name) => format!("item {index} ({name})"),
+            None => format!("item {index}"),
+        };
+        self.write(&failure_text(&what, failure, hint));
     }
 
     /// A message of a guest.
@@ -124,6 +128,19 @@ impl Console {
             let label = format!("item {} {}", record.index, level_name(record.level));
             self.write(&labelled(&label, record.message));
         }
+    }
+
+    /// A message of a process, by its name.
+    pub fn log_of(&self, name: &str, record: &LogRecord<'_>) {
+        if !self.quiet && record.level <= self.level {
+            let label = format!("{name} {}", level_name(record.level));
+            self.write(&labelled(&label, record.message));
+        }
+    }
+
+    /// Why a process has no result, and what to do.
+    pub fn failure_of(&self, name: &str, failure: &Failure, hint: Option<&str>) {
+        self.write(&failure_text(name, failure, hint));
     }
 
     /// One more item is through.
@@ -201,12 +218,8 @@ fn labelled(label: &str, message: &str) -> String {
     format!("{label}: {message}\n")
 }
 
-fn failure_text(index: u64, name: Option<&str>, failure: &Failure, hint: Option<&str>) -> String {
-    let mut what = format!("item {index}");
-    if let Some(name) = name {
-        let _ = write!(what, " ({name})");
-    }
-    let _ = write!(what, ": {failure}");
+fn failure_text(what: &str, failure: &Failure, hint: Option<&str>) -> String {
+    let mut what = format!("{what}: {failure}");
     if failure.attempts > 1 {
         let _ = write!(what, " (after {} attempts)", failure.attempts);
     }
@@ -252,7 +265,7 @@ mod tests {
             attempts: 2,
         };
         assert_eq!(
-            failure_text(4, Some("a.txt"), &failure, Some("do this")),
+            failure_text("item 4 (a.txt)", &failure, Some("do this")),
             "error: item 4 (a.txt): trap: unreachable\n  hint: x (after 2 attempts)\n  \
              at f error: y\n  at main\nhint: do this\n"
         );

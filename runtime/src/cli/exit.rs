@@ -75,6 +75,12 @@ impl Problem {
         self
     }
 
+    /// The same, said to be about something.
+    pub fn of(mut self, what: &str) -> Self {
+        self.error = self.error.context(what.to_owned());
+        self
+    }
+
     /// The exit code.
     pub fn code(&self) -> u8 {
         self.code
@@ -114,8 +120,10 @@ fn code(error: &Error) -> u8 {
         Error::Item { .. } | Error::Codec { .. } => ITEM_FAILED,
         Error::Task { .. } | Error::Options { .. } => USAGE,
         Error::Function(LookupError::Unknown { .. } | LookupError::Ambiguous { .. }) => USAGE,
+        Error::Several { names } if !names.is_empty() => USAGE,
         Error::Function(LookupError::NotCallable { .. })
         | Error::Read { .. }
+        | Error::Several { .. }
         | Error::Module(_)
         | Error::OverLimit(_)
         | Error::MissingImport { .. }
@@ -161,6 +169,13 @@ mod tests {
                 },
                 USAGE,
             ),
+            (
+                Error::Several {
+                    names: vec!["f".into(), "g".into()],
+                },
+                USAGE,
+            ),
+            (Error::Several { names: Vec::new() }, MODULE),
             (Error::Closed, POOL),
             (
                 Error::Pool {

@@ -164,7 +164,7 @@ impl Items {
 }
 
 /// A JSON text as it is; anything else becomes a JSON string.
-fn argument(text: &str) -> Vec<u8> {
+pub fn argument(text: &str) -> Vec<u8> {
     if is_json(text) {
         text.into()
     } else {

@@ -18,9 +18,7 @@ use super::plan::Plan;
 use super::signal::Interrupt;
 use super::values::show_size;
 use crate::failure::{Failure, FailureKind};
-use crate::ipc::manifest::Manifest;
 use crate::limits::Limits;
-use crate::pool::error::Error;
 use crate::pool::options::{OnError, Outcome, Stats};
 use crate::pool::{Feeder, Pool, Results};
 
@@ -58,18 +56,22 @@ pub fn run(args: MapArgs) -> Result<u8, Problem> {
     if let Some(isolation) = plan.isolation {
         builder = builder.isolation(isolation);
     }
+    if let Some((function, item)) = plan.initializer {
+        builder = builder.initializer(function, item);
+    }
     if let Some(seed) = plan.deterministic {
         builder = builder.deterministic(seed);
     }
     let pool = builder.open(&plan.target.module)?;
     let function = match plan.target.function {
         Some(function) => function,
-        None => only_function(pool.manifest(), || pool.tasks())?,
+        None => pool.only_function()?,
     };
 
     let on_error = plan.job.on_error;
     let (feeder, results) = pool.stream(&function, plan.job)?;
-    interrupt.cancels(results.canceller());
+    let canceller = results.canceller();
+    interrupt.cancels(move || canceller.cancel());
     let mut printer = Printer {
         sink: match plan.directory {
             Some(directory) => Sink::Directory(directory),
@@ -120,35 +122,6 @@ pub fn run(args: MapArgs) -> Result<u8, Problem> {
             Ok(exit::ITEM_FAILED)
         }
         (_, OnError::Stop) => Ok(exit::ITEM_FAILED),
-    }
-}
-
-/// The function of a module that has only one.
-fn only_function(
-    manifest: &Manifest,
-    tasks: impl FnOnce() -> Result<Vec<crate::ipc::wire::TaskInfo>, Error>,
-) -> Result<String, Problem> {
-    let mut names: Vec<_> = manifest
-        .functions
-        .iter()
-        .filter(|function| function.callable.is_ok())
-        .map(|function| function.name.clone())
-        .collect();
-    if manifest.tasks.is_some() {
-        names.extend(tasks()?.into_iter().map(|task| task.name));
-    }
-    match names.as_slice() {
-        [] => Err(
-            Problem::module_text("the module exports no function that can be called").hint(
-                "`wasmpool inspect MODULE` tells what it exports, and why that cannot be called",
-            ),
-        ),
-        [_] => Ok(names.swap_remove(0)),
-        [first, ..] => Err(Problem::usage_text(format!(
-            "the module has several functions: {}",
-            names.join(", ")
-        ))
-        .hint(format!("say which one, as MODULE:{first}"))),
     }
 }
 
@@ -321,7 +294,7 @@ fn is_cancelled(outcome: &Outcome) -> bool {
 }
 
 /// What to do about a kind of failure, if anything is known.
-fn hint(kind: FailureKind, limits: &Limits) -> Option<String> {
+pub(super) fn hint(kind: FailureKind, limits: &Limits) -> Option<String> {
     match kind {
         FailureKind::Timeout => Some(format!(
             "raise --timeout, which is {}",
@@ -385,43 +358,7 @@ fn summary(stats: &Stats, done: u64, failed: u64, started: Instant) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ipc::manifest::tests::sample;
-    use crate::ipc::wire::TaskInfo;
     use crate::pool::options::Bytes;
-
-    fn check(functions: &[&str], tasks: Option<&[&str]>, expected: Result<&str, u8>) {
-        let mut manifest = sample();
-        let function = manifest.functions.remove(0);
-        manifest.functions = functions
-            .iter()
-            .map(|name| crate::ipc::manifest::Function {
-                name: (*name).into(),
-                callable: match name.starts_with('!') {
-                    true => Err("no".into()),
-                    false => Ok(()),
-                },
-                ..function.clone()
-            })
-            .collect();
-        manifest.tasks = tasks.map(|_| "0.1.0".into());
-        let tasks = tasks.unwrap_or_default().iter().map(|name| TaskInfo {
-            name: (*name).into(),
-            description: String::new(),
-        });
-        let found = only_function(&manifest, || Ok(tasks.collect()));
-        assert_eq!(found.map_err(|p| p.code()), expected.map(Into::into));
-    }
-
-    #[test]
-    fn a_function_need_not_be_named_if_it_is_the_only_one() {
-        check(&["a#f"], None, Ok("a#f"));
-        check(&["!x", "f"], None, Ok("f"));
-        check(&[], Some(&["t"]), Ok("t"));
-        check(&["f", "g"], None, Err(exit::USAGE));
-        check(&["f"], Some(&["t"]), Err(exit::USAGE));
-        check(&["!x"], None, Err(exit::MODULE));
-        check(&[], Some(&[]), Err(exit::MODULE));
-    }
 
     /// Prints outcomes until told to stop; returns what was printed, and how many were done and failed.
     fn printed(

@@ -5,7 +5,7 @@
 //! - `items`: where items come from; `names`: what an item is called; `json`: texts of guests as lines.
 //! - `output`: what is printed of an outcome; `directory`: a file an item.
 //! - `console`: all that goes to standard error; `signal`: Ctrl-C; `exit`: exit codes.
-//! - `map`, `inspect`, `audit`, `cache`: the commands.
+//! - `map`, `run`, `pipeline`, `inspect`, `audit`, `cache`: the commands.
 //!
 //! The only module that names clap, anyhow and indicatif. Standard output carries data only. Runs no guest code, and
 //! looks at payloads only to see that what it prints is one well-formed value.
@@ -22,7 +22,9 @@ mod json;
 mod map;
 mod names;
 mod output;
+mod pipeline;
 mod plan;
+mod run;
 mod signal;
 mod target;
 #[cfg(test)]
@@ -54,6 +56,8 @@ pub fn main() -> ExitCode {
     };
     let done = match cli.command {
         Command::Map(args) => map::run(*args),
+        Command::Run(args) => run::run(*args),
+        Command::Pipeline(args) => pipeline::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Audit(args) => audit::run(*args),
         Command::Cache { command } => cache::run(command),

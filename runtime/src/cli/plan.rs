@@ -39,6 +39,8 @@ pub struct Plan {
     pub max_items_per_worker: Option<u32>,
     /// Whether compiled components are cached.
     pub cache: bool,
+    /// What every instance calls before its first item.
+    pub initializer: Option<(String, serde_json::Value)>,
     /// What guests are granted.
     pub grants: Grants,
     /// Whether every layer of protection is required.
@@ -102,10 +104,8 @@ impl Plan {
             backtrace_on_timeout: args.backtrace_on_timeout,
             max_items_per_worker: args.max_items_per_worker,
             cache: !args.no_cache,
-            grants: Grants {
-                directories: args.dir,
-                env: args.env,
-            },
+            grants: args.grants.into(),
+            initializer: args.init,
             strict: args.strict,
             directory,
             stats: args.stats,
@@ -114,25 +114,8 @@ impl Plan {
 }
 
 fn limits(args: &MapArgs) -> Limits {
-    let mut limits = Limits::new();
-    if let Some(timeout) = args.timeout {
-        limits.timeout = timeout;
-    }
-    if let Some(bytes) = args.memory {
-        limits.memory_bytes = bytes;
-    }
-    if let Some(bytes) = args.result_bytes {
-        limits.result_bytes = bytes;
-    }
-    if let Some(bytes) = args.log_bytes {
-        limits.log_bytes = bytes;
-    }
-    if let Some(timeout) = args.compile_timeout {
-        limits.compile_timeout = timeout;
-    }
-    if let Some(bytes) = args.compile_memory {
-        limits.compile_memory_bytes = bytes;
-    }
+    let timeout = args.timeout.unwrap_or(Limits::new().timeout);
+    let mut limits = args.limits.limits(timeout);
     limits.fuel = args.fuel;
     limits
 }

@@ -1,4 +1,4 @@
-//! Ctrl-C: the first cancels the job, the second ends this process at once. Workers end with it.
+//! Ctrl-C: the first cancels what runs, the second ends this process at once. Workers end with it.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,7 +8,6 @@ use signal_hook::consts::SIGINT;
 use signal_hook::iterator::Signals;
 
 use super::exit;
-use crate::pool::Canceller;
 
 /// What Ctrl-C does now.
 #[derive(Clone, Default)]
@@ -16,12 +15,12 @@ pub struct Interrupt(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
-    job: Option<Canceller>,
+    cancel: Option<Box<dyn FnOnce() + Send>>,
     interrupted: bool,
 }
 
 impl Interrupt {
-    /// Listens from now on. Until there is a job, the first Ctrl-C ends this process.
+    /// Listens from now on. Until there is something to cancel, the first Ctrl-C ends this process.
     ///
     /// # Errors
     /// If the system refuses the handler or the thread.
@@ -39,24 +38,24 @@ impl Interrupt {
         Ok(interrupt)
     }
 
-    /// The first Ctrl-C is to cancel this job.
-    pub fn cancels(&self, job: Canceller) {
-        self.lock().job = Some(job);
+    /// The first Ctrl-C is to do this.
+    pub fn cancels(&self, cancel: impl FnOnce() + Send + 'static) {
+        self.lock().cancel = Some(Box::new(cancel));
     }
 
-    /// Whether the job was cancelled by Ctrl-C.
+    /// Whether something was cancelled by Ctrl-C.
     pub fn is_interrupted(&self) -> bool {
         self.lock().interrupted
     }
 
     fn signal(&self) {
         let mut state = self.lock();
-        match state.job.take() {
-            Some(job) => {
+        match state.cancel.take() {
+            Some(cancel) => {
                 state.interrupted = true;
                 // Cancelling may wait for the pool, which must not keep anyone from asking.
                 drop(state);
-                job.cancel();
+                cancel();
             }
             None => std::process::exit(exit::INTERRUPTED.into()),
         }

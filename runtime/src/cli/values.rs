@@ -76,6 +76,16 @@ pub fn variable(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// A function and its item: `FUNCTION`, or `FUNCTION=JSON`; what is not valid JSON is a string.
+pub fn initializer(text: &str) -> Result<(String, serde_json::Value), String> {
+    let (function, item) = text.split_once('=').unwrap_or((text, "[]"));
+    if function.is_empty() {
+        return Err("write FUNCTION or FUNCTION=JSON, such as load=[1,2,3]".into());
+    }
+    let item = serde_json::from_str(item).unwrap_or_else(|_| item.into());
+    Ok((function.into(), item))
+}
+
 /// Bytes, as `64MiB`, `1GB` or `4096`; at least 1.
 pub fn size(text: &str) -> Result<u64, String> {
     const HOW: &str = "write bytes, such as 4096, 512KiB, 64MiB or 2GiB";

@@ -101,6 +101,7 @@ pub enum Compiled {
 
 /// Host to fork server.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 pub enum ToForkServer {
     /// Before the code. With a descriptor: a directory that guests are granted.
     Directory {

@@ -359,13 +359,15 @@ impl Bytes {
         };
         let at = self.aligned(offset, size)?;
         Ok(match (self, like) {
-            // SAFETY: in bounds and aligned.
             (Bytes::Memory(_, memory), Word::U32(_)) => {
-                Word::U32(unsafe { memory.at::<AtomicU32>(at) }.load(Ordering::SeqCst))
+                // SAFETY: in bounds and aligned.
+                let word: &AtomicU32 = unsafe { memory.at(at) };
+                Word::U32(word.load(Ordering::SeqCst))
             }
-            // SAFETY: in bounds and aligned.
             (Bytes::Memory(_, memory), Word::U64(_)) => {
-                Word::U64(unsafe { memory.at::<AtomicU64>(at) }.load(Ordering::SeqCst))
+                // SAFETY: in bounds and aligned.
+                let word: &AtomicU64 = unsafe { memory.at(at) };
+                Word::U64(word.load(Ordering::SeqCst))
             }
             (Bytes::File(file, _), Word::U32(_)) => {
                 let mut word = [0; 4];
@@ -715,7 +717,11 @@ mod tests {
         let value = Value::new(0u64).unwrap();
         std::thread::scope(|s| {
             for _ in 0..4 {
-                s.spawn(|| (0..10_000).for_each(|_| drop(value.update(|n| n + 1))));
+                s.spawn(|| {
+                    for _ in 0..10_000 {
+                        value.update(|n| n + 1);
+                    }
+                });
             }
         });
         assert_eq!(value.get(), 40_000);

@@ -2,6 +2,8 @@
 //! immediate. Owns the words and the way in; what the calls do is `state`.
 
 use std::fmt;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -9,6 +11,7 @@ use super::message::Message;
 use super::state::{Call, Which, WordsState, with};
 use super::{Barrier, Condition, Event, Lock, Queue, Semaphore};
 use crate::ipc::call::{Answer, Op, Word};
+use crate::sys::poll::Bell;
 
 /// Who can hold locks, owe messages and wait: one instance of a component, or one guard or handle of the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -244,6 +247,10 @@ pub(crate) fn undelivered(holder: HolderId, object: &Object, message: Message) {
 #[derive(Clone, Debug)]
 pub(crate) struct Waiting {
     /// Who.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "tests tell waiters apart by it")
+    )]
     pub(crate) holder: HolderId,
     /// What people call it.
     pub(crate) name: Arc<str>,
@@ -258,6 +265,41 @@ pub(crate) struct Waiting {
 /// Everybody who waits for anything now, the longest waiting first: one moment of all objects.
 pub(crate) fn waiting() -> Vec<Waiting> {
     with(|state| state.waiting())
+}
+
+/// Rings when so many wait for ever: then it may be that nobody can go on.
+#[derive(Debug)]
+pub(crate) struct Watch(Arc<Bell>);
+
+impl Watch {
+    /// One that rings when `many` wait.
+    pub(crate) fn new(many: usize) -> io::Result<Watch> {
+        let watch = Watch(Arc::new(Bell::new()?));
+        watch.expect(many);
+        Ok(watch)
+    }
+
+    /// From now on it rings when `many` wait.
+    pub(crate) fn expect(&self, many: usize) {
+        with(|state| state.watch(&self.0, many));
+    }
+
+    /// Is quiet again.
+    pub(crate) fn reset(&self) {
+        self.0.reset();
+    }
+}
+
+impl AsFd for Watch {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.expect(0);
+    }
 }
 
 impl fmt::Display for Waiting {

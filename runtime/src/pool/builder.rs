@@ -451,6 +451,21 @@ fn initial(
     Ok(Initializer { function, item })
 }
 
+fn only(
+    manifest: &Manifest,
+    tasks: impl FnOnce() -> Result<Vec<TaskInfo>, Error>,
+) -> Result<String, Error> {
+    let callable = manifest.functions.iter().filter(|f| f.callable.is_ok());
+    let mut names: Vec<_> = callable.map(|function| function.name.clone()).collect();
+    if manifest.tasks.is_some() {
+        names.extend(tasks()?.into_iter().map(|task| task.name));
+    }
+    match names.len() {
+        1 => Ok(names.swap_remove(0)),
+        _ => Err(Error::Several { names }),
+    }
+}
+
 fn read_module(path: &Path, limits: &Limits) -> Result<Vec<u8>, Error> {
     use std::io::Read;
     let failed = |source| Error::Read {
@@ -646,6 +661,14 @@ impl Pool {
         }
     }
 
+    /// The name of the one function, or task, that can be called.
+    ///
+    /// # Errors
+    /// If there is none, or there are several.
+    pub fn only_function(&self) -> Result<String, Error> {
+        only(&self.manifest, || self.tasks())
+    }
+
     /// What a function's name means: a task of the guest's own list, or an export. `-` and `_` are the same.
     pub(super) fn resolve(&self, function: &str) -> Result<Target, Error> {
         let same = |a: &str, b: &str| a.replace('_', "-") == b.replace('_', "-");
@@ -755,5 +778,45 @@ impl Drop for Pool {
     fn drop(&mut self) {
         self.terminate();
         self.join(None);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ipc::manifest::tests::sample;
+
+    fn check(functions: &[&str], tasks: Option<&[&str]>, expected: Option<&str>) {
+        let mut manifest = sample();
+        let function = manifest.functions.remove(0);
+        manifest.functions = functions
+            .iter()
+            .map(|name| crate::ipc::manifest::Function {
+                name: (*name).into(),
+                callable: match name.starts_with('!') {
+                    true => Err("no".into()),
+                    false => Ok(()),
+                },
+                ..function.clone()
+            })
+            .collect();
+        manifest.tasks = tasks.map(|_| "0.1.0".into());
+        let tasks = tasks.unwrap_or_default().iter().map(|name| TaskInfo {
+            name: (*name).into(),
+            description: String::new(),
+        });
+        let found = only(&manifest, || Ok(tasks.collect()));
+        assert_eq!(found.ok().as_deref(), expected);
+    }
+
+    #[test]
+    fn a_function_need_not_be_named_if_it_is_the_only_one() {
+        check(&["a#f"], None, Some("a#f"));
+        check(&["!x", "f"], None, Some("f"));
+        check(&[], Some(&["t"]), Some("t"));
+        check(&["f", "g"], None, None);
+        check(&["f"], Some(&["t"]), None);
+        check(&["!x"], None, None);
+        check(&[], Some(&[]), None);
     }
 }

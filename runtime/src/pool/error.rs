@@ -57,6 +57,12 @@ pub enum Error {
         /// The nearest, if one is near.
         nearest: Option<String>,
     },
+    /// No function was named, and the module has none that can be called, or several.
+    #[error("{}", several(.names))]
+    Several {
+        /// What there is.
+        names: Vec<String>,
+    },
     /// Compiling took too long.
     #[error("compiling the module took longer than the limit of {0:?}")]
     CompileTimeout(std::time::Duration),
@@ -146,6 +152,13 @@ impl Error {
                 nearest: Some(near),
                 ..
             } => Some(format!("did you mean `{near}`?")),
+            Error::Several { names } => Some(match names.first() {
+                Some(first) => format!("say which one, as MODULE:{first}"),
+                None => {
+                    "`wasmpool inspect MODULE` tells what it exports, and why that cannot be called"
+                        .into()
+                }
+            }),
             Error::MissingImport { .. } => Some(
                 "build the module without it, or for wasm32-unknown-unknown with the guest SDK"
                     .into(),
@@ -165,6 +178,13 @@ impl Error {
 fn names(layers: &[Layer]) -> String {
     let names: Vec<_> = layers.iter().map(|layer| layer.name()).collect();
     names.join(", ")
+}
+
+fn several(names: &[String]) -> String {
+    match names {
+        [] => "the module exports no function that can be called".into(),
+        names => format!("the module has several functions: {}", names.join(", ")),
+    }
 }
 
 fn list(names: &[String]) -> String {

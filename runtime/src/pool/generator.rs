@@ -10,8 +10,9 @@ use super::calls::{decode, encode, encoding};
 use super::error::Error;
 use super::options::{Bytes, ChunkSize, JobOptions, OnError};
 use super::payload::Payload;
-use super::stream::{Results, Value};
+use super::stream::{Canceller, Results, Value};
 use crate::encoding::Encoding;
+use crate::ipc::frame::Target;
 
 impl Pool {
     /// Runs a task on one item and gives the values that it emits as they come: any number of them. The task waits while
@@ -44,6 +45,27 @@ impl Pool {
             doing: "encoded",
             reason,
         })?;
+        Ok(Generator {
+            values: self.values(target, encoding, Payload::Bytes(item))?,
+            encoding,
+            value: PhantomData,
+        })
+    }
+
+    /// As [`Pool::generate`], of an item that is encoded already; values come in the same encoding.
+    ///
+    /// # Errors
+    /// Those of [`Pool::stream`].
+    pub fn generate_encoded(
+        &self,
+        function: &str,
+        encoding: Encoding,
+        item: Payload,
+    ) -> Result<Values, Error> {
+        self.values(self.resolve(function)?, encoding, item)
+    }
+
+    fn values(&self, target: Target, encoding: Encoding, item: Payload) -> Result<Values, Error> {
         let options = JobOptions {
             input: encoding,
             output: encoding,
@@ -53,43 +75,39 @@ impl Pool {
             ..JobOptions::default()
         };
         let (mut feeder, results) = self.stream_as(target, options, true)?;
-        feeder.push(Payload::Bytes(item));
-        Ok(Generator {
+        feeder.push(item);
+        Ok(Values {
             results,
-            encoding,
             returned: None,
-            value: PhantomData,
         })
     }
 }
 
-/// The values that a task emits: see [`Pool::generate`]. The last one is an error if the task failed. Dropping it cancels
-/// the task.
-pub struct Generator<R> {
+/// The values that a task emits, as they came: see [`Pool::generate_encoded`]. The last one is an error if the task
+/// failed. Dropping it cancels the task.
+pub struct Values {
     results: Results,
-    encoding: Encoding,
-    /// What the task returned, once it has.
     returned: Option<Bytes>,
-    value: PhantomData<fn() -> R>,
 }
 
-impl<R> Generator<R> {
+impl Values {
     /// What the task returned, once all that it emitted was taken; `None` before, and if it failed.
-    ///
-    /// # Errors
-    /// [`Error::Codec`] if it is no `V`.
-    pub fn returned<V: DeserializeOwned>(&self) -> Option<Result<V, Error>> {
-        let value = self.returned.as_ref()?;
-        Some(decode(value, self.encoding, 0))
+    pub fn returned(&self) -> Option<&Bytes> {
+        self.returned.as_ref()
+    }
+
+    /// A handle that cancels the task from another thread.
+    pub fn canceller(&self) -> Canceller {
+        self.results.canceller()
     }
 }
 
-impl<R: DeserializeOwned> Iterator for Generator<R> {
-    type Item = Result<R, Error>;
+impl Iterator for Values {
+    type Item = Result<Bytes, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
         match self.results.next_value()? {
-            Ok(Value::Emitted(value)) => Some(decode(&value, self.encoding, 0)),
+            Ok(Value::Emitted(value)) => Some(Ok(value)),
             Ok(Value::Last(outcome)) => match outcome.result {
                 Ok(value) => {
                     self.returned = Some(value);
@@ -99,5 +117,32 @@ impl<R: DeserializeOwned> Iterator for Generator<R> {
             },
             Err(error) => Some(Err(error)),
         }
+    }
+}
+
+/// The values that a task emits: see [`Pool::generate`]. The last one is an error if the task failed. Dropping it cancels
+/// the task.
+pub struct Generator<R> {
+    values: Values,
+    encoding: Encoding,
+    value: PhantomData<fn() -> R>,
+}
+
+impl<R> Generator<R> {
+    /// What the task returned, once all that it emitted was taken; `None` before, and if it failed.
+    ///
+    /// # Errors
+    /// [`Error::Codec`] if it is no `V`.
+    pub fn returned<V: DeserializeOwned>(&self) -> Option<Result<V, Error>> {
+        Some(decode(self.values.returned()?, self.encoding, 0))
+    }
+}
+
+impl<R: DeserializeOwned> Iterator for Generator<R> {
+    type Item = Result<R, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let value = self.values.next()?;
+        Some(value.and_then(|value| decode(&value, self.encoding, 0)))
     }
 }

@@ -31,7 +31,7 @@ mod tests;
 pub use builder::{Pool, PoolBuilder, inspect};
 pub use calls::Imap;
 pub use error::Error;
-pub use generator::Generator;
+pub use generator::{Generator, Values};
 pub use handle::{Handle, as_completed, wait};
 pub use options::{Bytes, ChunkSize, JobOptions, LogRecord, OnError, Outcome, Stats};
 pub use payload::Payload;

@@ -12,11 +12,12 @@ use serde::de::DeserializeOwned;
 use super::builder::{Pool, PoolBuilder};
 use super::calls::{encode, encoding, typed};
 use super::error::Error;
-use super::options::{JobOptions, OnError, Outcome};
+use super::options::{Bytes, JobOptions, OnError, Outcome};
 use super::payload::Payload;
 use super::stream::Results;
 use crate::encoding::Encoding;
 use crate::failure::{Failure, FailureKind};
+use crate::ipc::frame::Target;
 use crate::limits::Limits;
 use crate::sys::poll::Bell;
 
@@ -90,6 +91,28 @@ impl PoolBuilder {
         Process::start(self.workers(1).open(path)?, name, function, item)
     }
 
+    /// The same with an item that is encoded already, and a result in the same encoding. A module that has only one
+    /// function, or task, needs no name of it.
+    ///
+    /// # Errors
+    /// As [`PoolBuilder::start`], and [`Error::Several`] where a function must be named.
+    pub fn start_encoded(
+        self,
+        path: impl AsRef<Path>,
+        function: Option<&str>,
+        encoding: Encoding,
+        item: Vec<u8>,
+    ) -> Result<Process, Error> {
+        let name = self.process_name(function.unwrap_or("process"));
+        let pool = self.workers(1).open(path)?;
+        let function = match function {
+            Some(function) => function.to_owned(),
+            None => pool.only_function()?,
+        };
+        let target = pool.resolve(&function)?;
+        Process::encoded(pool, name, target, encoding, item)
+    }
+
     /// The same for a module that is in memory.
     ///
     /// # Errors
@@ -125,6 +148,16 @@ impl Process {
             doing: "encoded",
             reason,
         })?;
+        Process::encoded(pool, name, target, encoding, item)
+    }
+
+    fn encoded(
+        pool: Pool,
+        name: String,
+        target: Target,
+        encoding: Encoding,
+        item: Vec<u8>,
+    ) -> Result<Process, Error> {
         let options = JobOptions {
             input: encoding,
             output: encoding,
@@ -227,13 +260,27 @@ impl Process {
     /// # Errors
     /// [`Error::Item`] if it failed or was killed, [`Error::Codec`] if what it returned is no `R`.
     pub fn result<R: DeserializeOwned>(self) -> Result<R, Error> {
+        let encoding = self.encoding;
+        typed(Ok(self.into_bytes()?), encoding, 0)
+    }
+
+    /// The same, as it came.
+    ///
+    /// # Errors
+    /// [`Error::Item`] if it failed or was killed.
+    pub fn into_bytes(self) -> Result<Bytes, Error> {
         self.join(None);
         let outcome = self.look().outcome.take();
-        match outcome {
-            Some(Ok(outcome)) => typed(outcome.result, self.encoding, outcome.index),
-            Some(Err(error)) => Err(error),
-            None => Err(Error::Closed),
-        }
+        let outcome = outcome.unwrap_or(Err(Error::Closed))?;
+        let index = outcome.index;
+        outcome
+            .result
+            .map_err(|failure| Error::Item { index, failure })
+    }
+
+    /// What its worker is called in messages about who waits for whom.
+    pub(crate) fn worker_name(&self) -> String {
+        format!("worker 0 of {}", self.name)
     }
 }
 

@@ -74,7 +74,7 @@ impl Opened {
         granted
             .iter()
             .position(same)
-            .unwrap_or_else(|| self.add("", Kind::Lock, Object::from(lock), Rights::ALL))
+            .unwrap_or_else(|| self.add("", Kind::Lock, lock, Rights::ALL))
     }
 }
 

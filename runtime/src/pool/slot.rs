@@ -88,6 +88,8 @@ pub struct Slot {
     /// Since when there was something for it to take, and nothing else to do.
     free: u64,
     assigned_in_all: u64,
+    /// Whether its worker has finished an item.
+    has_finished: bool,
 }
 
 impl Slot {
@@ -103,6 +105,7 @@ impl Slot {
             clock: 0,
             free: 0,
             assigned_in_all: 0,
+            has_finished: false,
         }
     }
 
@@ -183,6 +186,7 @@ impl Slot {
     pub fn finish(&mut self, seq: Seq, now: u64) -> Option<Assigned> {
         let at = seq.since(self.first)? as usize;
         let item = self.given.get_mut(at)?.take()?;
+        self.has_finished = true;
         self.unfinished -= 1;
         while let Some(None) = self.given.front() {
             self.given.pop_front();
@@ -305,6 +309,11 @@ impl Slot {
         let (cause, culprit) = match (&self.state, cause) {
             (State::Empty { .. } | State::Ending { .. }, _) => return,
             (_, cause @ (Cause::Retired | Cause::NotReady(_))) => (cause, None),
+            (State::Starting { .. } | State::Serving { .. }, Cause::Lost) => {
+                // Whoever got on may die between items: each death has cost it one, so it does not die for ever.
+                let nobody = self.has_finished && self.running().is_none();
+                (Cause::Lost, self.blamed().filter(|_| !nobody))
+            }
             (State::Starting { .. } | State::Serving { .. }, cause)
             | (_, cause @ Cause::Cancelled) => (cause, culprit.or_else(|| self.blamed())),
             (State::Interrupted { culprit, .. }, Cause::Ended(ended)) => {
@@ -453,6 +462,17 @@ mod tests {
             slot.clear(claimed(0, 2), 30).unwrap().culprit,
             Some(item(0))
         );
+    }
+
+    #[test]
+    fn a_worker_that_dies_behind_a_result_blames_nobody() {
+        let mut slot = serving(3);
+        slot.progress(claimed(1, 3), 11, 20);
+        slot.finish(Seq(0), 21);
+        slot.closed(22);
+        let left = slot.clear(claimed(1, 3), 30).unwrap();
+        assert_eq!((left.culprit, left.started), (None, vec![]));
+        assert_eq!(left.unstarted, [item(1), item(2)]);
     }
 
     #[test]

@@ -115,7 +115,9 @@ impl Shared {
         last > start
     }
 
-    /// Runs until the pool is broken or closed and its last worker has ended.
+    /// Runs until the pool is broken or closed and its last worker has ended; then ends what started them. In this
+    /// thread, since the fork server is killed as it ends: afterwards nobody could wait for it to end in order, and
+    /// whoever holds a handle would keep what is left of it.
     pub(super) fn supervise(&self) {
         let mut ready = Vec::new();
         loop {
@@ -125,6 +127,9 @@ impl Shared {
                 let over = core.broken.is_some() && core.is_empty();
                 if over {
                     core.watchers.drain(..).for_each(std::task::Waker::wake);
+                    let launcher = core.take_launcher();
+                    drop(core);
+                    drop(launcher);
                     return;
                 }
                 let mut busy = false;

@@ -121,6 +121,19 @@ impl Bell {
     }
 }
 
+/// Waits until one of these can be read; gives its place. `None` after an interruption.
+pub fn wait_for_any(fds: &[BorrowedFd<'_>]) -> io::Result<Option<usize>> {
+    let mut polled: Vec<_> = fds
+        .iter()
+        .map(|fd| PollFd::from_borrowed_fd(*fd, PollFlags::IN))
+        .collect();
+    match poll(&mut polled, None) {
+        Ok(_) => Ok(polled.iter().position(|fd| !fd.revents().is_empty())),
+        Err(Errno::INTR) => Ok(None),
+        Err(e) => Err(e.into()),
+    }
+}
+
 impl AsFd for Bell {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()

@@ -429,11 +429,11 @@ fn threads_serve_and_are_stopped() {
     let setup = Setup {
         mode,
         seed: 0,
+        initializer: None,
         needs: &needs,
         limits: &limits,
         slots: 1,
         granted: Granted::default(),
-        initializer: None,
     };
     // SAFETY: the code is what `compile` returned.
     let launcher = unsafe { ThreadLauncher::new(&compiled.code, setup) };

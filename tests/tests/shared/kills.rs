@@ -23,7 +23,10 @@ use super::common::{PROCESSES, alone, builder, call, open, start};
 /// How many kills there are altogether, if nothing else is said.
 const KILLS: usize = 500;
 
-const TESTS: [(&str, fn(Isolation)); 11] = [
+/// What is done under fire.
+type Test = fn(Isolation);
+
+const TESTS: [(&str, Test); 11] = [
     ("consumers", consumers),
     ("producers", producers),
     ("joinable", joinable),

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::message::Message;
 use super::object::{Caller, Delivered, HolderId, Object, Reply, Rights, Waiting};
 use crate::ipc::call::{Answer, Op, Refusal};
+use crate::sys::poll::Bell;
 
 mod barrier;
 mod condition;
@@ -100,6 +101,8 @@ pub(super) struct Hub {
     waits: BTreeMap<WaitId, Wait>,
     holders: BTreeMap<HolderId, Holder>,
     next_wait: WaitId,
+    /// Who wants to know when so many wait, and for ever.
+    watches: Vec<(Arc<Bell>, usize)>,
     trash: Vec<Trash>,
 }
 
@@ -140,6 +143,7 @@ static STATE: Mutex<State> = Mutex::new(State {
         waits: BTreeMap::new(),
         holders: BTreeMap::new(),
         next_wait: 1,
+        watches: Vec::new(),
         trash: Vec::new(),
     },
 });
@@ -183,6 +187,11 @@ impl Hub {
             back: None,
         };
         self.waits.insert(id, wait);
+        if !self.watches.is_empty() {
+            let for_ever = self.waits.values().filter(|w| !w.is_timed()).count();
+            let reached = self.watches.iter().filter(|(_, many)| for_ever >= *many);
+            reached.for_each(|(bell, _)| bell.ring());
+        }
         id
     }
 
@@ -309,6 +318,16 @@ impl State {
     pub(crate) fn name(&self, which: Which) -> Arc<str> {
         let name = self.names.get(&which.id()).cloned();
         name.unwrap_or_else(|| which.kind().into())
+    }
+
+    /// From now on this bell rings when so many wait for ever; 0: never.
+    pub(crate) fn watch(&mut self, bell: &Arc<Bell>, many: usize) {
+        self.hub
+            .watches
+            .retain(|(other, _)| !Arc::ptr_eq(other, bell));
+        if many > 0 {
+            self.hub.watches.push((bell.clone(), many));
+        }
     }
 
     /// Bytes of the largest message that a queue or pipe takes.

@@ -72,6 +72,9 @@ impl Core {
     }
 
     pub(in crate::pool) fn start_worker(&mut self, at: usize, time: u64) -> std::io::Result<()> {
+        let Some(launcher) = &mut self.launcher else {
+            return Err(std::io::Error::other("the pool has ended"));
+        };
         let (mut link, end) = HostLink::new()?;
         let slot = SlotId(at as u32);
         let generation = self.places[at].slot.start(time);
@@ -82,7 +85,7 @@ impl Core {
         place.exit = None;
         place.chunk_done = 0;
         place.blocked = None;
-        place.kill = self.launcher.start(slot, generation, end)?;
+        place.kill = launcher.start(slot, generation, end)?;
         self.stats.workers_started += 1;
         Ok(())
     }

@@ -81,7 +81,7 @@ impl Core {
     /// Where a worker's end is wholly heard: its items find their fate, and its place is free.
     pub(in crate::pool) fn settle(&mut self, at: usize) {
         let time = now();
-        let tells = self.launcher.tells_ends();
+        let tells = self.launcher.as_ref().is_some_and(|l| l.tells_ends());
         let place = &mut self.places[at];
         let State::Ending { closed, since, .. } = *place.slot.state() else {
             return;

@@ -198,7 +198,8 @@ impl Broken {
 
 pub(super) struct Core {
     shape: Shape,
-    launcher: Box<dyn Launch>,
+    /// Gone once the pool is.
+    launcher: Option<Box<dyn Launch>>,
     poller: Arc<Poller>,
     waker: Arc<Waker>,
     places: Vec<Place>,
@@ -278,7 +279,7 @@ impl Core {
         let mailbox = Arc::new(Mailbox::new(waker.clone()));
         Ok(Core {
             shape,
-            launcher,
+            launcher: Some(launcher),
             poller,
             waker,
             places,
@@ -428,6 +429,11 @@ impl Core {
 
     fn notify(&mut self) {
         self.watchers.drain(..).for_each(std::task::Waker::wake);
+    }
+
+    /// What starts workers, to be dropped without the lock: that waits for its end.
+    pub fn take_launcher(&mut self) -> Option<Box<dyn Launch>> {
+        self.launcher.take()
     }
 
     /// When something is to be done though nothing happens.

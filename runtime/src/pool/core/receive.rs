@@ -106,7 +106,9 @@ impl Core {
     /// News of the launcher.
     pub(in crate::pool) fn on_news(&mut self) {
         let mut heard = Vec::new();
-        if let Err(e) = self.launcher.heard(&mut heard) {
+        if let Some(launcher) = &mut self.launcher
+            && let Err(e) = launcher.heard(&mut heard)
+        {
             self.give_up(Broken::Pool {
                 doing: "the fork server has ended".into(),
                 reason: e.to_string(),
