@@ -11,7 +11,7 @@ use wasmpool::pool::Direction;
 use wasmpool_tests::{PATIENCE, Suite, patiently};
 
 use super::common::{
-    PROCESSES, Row, builder, call, check, done, for_each, message, null, open, pattern, start,
+    ALL, PROCESSES, Row, builder, call, check, done, for_each, message, null, open, pattern, start,
 };
 
 const FRESH: [Isolation; 2] = [Isolation::Instance, Isolation::Process];
@@ -27,7 +27,7 @@ pub fn add(suite: Suite) -> Suite {
     );
     for_each(
         suite,
-        &PROCESSES,
+        &ALL,
         "left::by_one_that_is_late",
         by_one_that_is_late,
     )
@@ -178,7 +178,9 @@ fn by_one_that_is_late(isolation: Isolation) {
     late("get-and-spin", json!("q"));
     assert_eq!(jobs.get(Some(PATIENCE)).unwrap(), b"x");
     jobs.task_done().unwrap();
-    late("attach-and-spin", json!("b"));
+    if isolation != Isolation::Thread {
+        late("attach-and-spin", json!("b"));
+    }
     patiently("one is late and holds the end", || {
         late("hold-pipe", json!("p"));
         match ours.receive(Some(Duration::ZERO)) {

@@ -9,6 +9,7 @@ mod common;
 mod conditions;
 mod deadlock;
 mod events;
+mod grants;
 mod joinable;
 mod kills;
 mod left;
@@ -25,6 +26,7 @@ use wasmpool_tests::Suite;
 fn main() -> ExitCode {
     let mut suite = Suite::new();
     for add in [
+        grants::add,
         queues::add,
         joinable::add,
         pipes::add,

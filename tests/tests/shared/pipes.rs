@@ -264,6 +264,14 @@ fn ends_of_file(isolation: Isolation) {
     let failure = call(&pool, "send", json!(["p", "x", null])).unwrap_err();
     assert!(failure.message.contains("open already"), "{failure}");
 
+    // One that nobody has opened, of a pool that is gone.
+    let (alone, granted) = Pipe::new();
+    alone.send(b"x", None).unwrap();
+    drop(open(builder(isolation, 1).pipe("p", granted)));
+    let end = alone.receive(Some(PATIENCE));
+    assert!(matches!(end, Err(ReceiveError::EndOfFile)), "{end:?}");
+    assert!(matches!(alone.send(b"x", None), Err(SendError::Broken)));
+
     // What was sent comes before the end of file; nobody receives any more.
     done(&pool, "send", json!(["q", "last words", null]));
     assert!(other.poll(Some(PATIENCE)));

@@ -11,8 +11,8 @@ use wasmpool_guest::Bytes;
 use wasmpool_tests::{PATIENCE, Suite};
 
 use super::common::{
-    ALL, LENGTHS, Row, all_done, builder, bytes, check, done, for_each, message, null, open,
-    pattern, start,
+    ALL, LENGTHS, PROCESSES, Row, all_done, builder, bytes, check, done, for_each, message, null,
+    open, pattern, start,
 };
 
 pub fn add(suite: Suite) -> Suite {
@@ -20,6 +20,7 @@ pub fn add(suite: Suite) -> Suite {
     let suite = for_each(suite, &ALL, "queues::lengths", lengths);
     let suite = for_each(suite, &ALL, "queues::many_of_both", many_of_both);
     let suite = for_each(suite, &ALL, "queues::two_pools", two_pools);
+    let suite = for_each(suite, &PROCESSES[..1], "queues::very_large", very_large);
     for_each(
         suite,
         &ALL,
@@ -235,4 +236,20 @@ fn closing_ends_waits(isolation: Isolation) {
     );
     assert_eq!(full.try_get().unwrap(), b"x");
     assert!(matches!(full.try_get(), Err(GetError::Closed)));
+}
+
+/// More than a call may copy otherwise.
+fn very_large(isolation: Isolation) {
+    const BYTES: usize = 80 << 20;
+    let queue = || Queue::builder().bytes(BYTES as u64).build();
+    let (from, to) = (queue(), queue());
+    let pool = builder(isolation, 1)
+        .queue("from", &from, Direction::Get)
+        .queue("to", &to, Direction::Put);
+    let pool = open(pool);
+    let sent = pattern(BYTES);
+    from.put(&sent, None).unwrap();
+    from.close();
+    assert_eq!(done(&pool, "relay", json!(["from", "to"])), json!(1));
+    assert!(to.try_get().unwrap() == sent);
 }

@@ -209,6 +209,7 @@ impl Core {
                 let Some(item) = self.places[at].slot.item(seq) else {
                     return Err("a log message for an item that it does not run".into());
                 };
+                self.seen(at);
                 let Some(job) = self.jobs.get_mut(&item.job) else {
                     return Ok(());
                 };
@@ -289,8 +290,7 @@ impl Core {
         value: Bytes,
         fuel: Option<u64>,
     ) -> Result<(), String> {
-        let slot = &mut self.places[at].slot;
-        let Some(item) = slot.item(seq) else {
+        let Some(item) = self.places[at].slot.item(seq) else {
             return Err("a result for an item that it does not have".into());
         };
         let limits = &self.shape.limits;
@@ -302,6 +302,7 @@ impl Core {
             return Ok(());
         }
         self.stats.bytes_out += len as u64;
+        self.seen(at);
         if status == Status::Emitted {
             if let Some(job) = self.jobs.get_mut(&item.job)
                 && let Accepted::TooMuch(limit) = job.emit(item.index, value, limits)
@@ -311,8 +312,7 @@ impl Core {
             return Ok(());
         }
         let time = now();
-        slot.finish(seq, time);
-        self.seen(at);
+        self.places[at].slot.finish(seq, time);
         let took = self.chunk_progress(at, seq, time, item.job);
         let Some(job) = self.jobs.get_mut(&item.job) else {
             return Ok(());
