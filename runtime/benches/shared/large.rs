@@ -78,18 +78,18 @@ impl Numbers {
         }
     }
 
-    /// By two workers, each of which attaches its half.
-    pub fn guests(&self, pool: &Pool, n: usize, out: &mut Vec<f64>) {
+    /// By two workers, each of which attaches its half and sums it so many times.
+    pub fn guests(&self, pool: &Pool, times: u32, n: usize, out: &mut Vec<f64>) {
         let len = self.bytes() / 8;
         for _ in 0..n {
             let before = pool.stats();
             let start = Instant::now();
             let halves = [(0, len / 2), (len / 2, len)].map(|(from, to)| {
-                pool.submit::<_, u64>("sum", ("numbers", from, to))
+                pool.submit::<_, u64>("sum", ("numbers", from, to, times))
                     .expect("the pool takes jobs")
             });
             let sums = halves.map(|half| half.wait().expect("an item without a fault"));
-            out.push(start.elapsed().as_nanos() as f64);
+            out.push(start.elapsed().as_nanos() as f64 / f64::from(times));
             assert_eq!(sums[0].wrapping_add(sums[1]), self.sum);
             nothing_copied(pool, &before);
         }

@@ -186,7 +186,19 @@ fn main() -> Result<(), Error> {
             "sum of 1 GiB, attached, two workers",
             1,
             Some((SUM, SIXTY_PERCENT)),
-            Box::new(|n, out| numbers.guests(&two, n, out)),
+            Box::new(|n, out| numbers.guests(&two, 1, n, out)),
+        ),
+        (
+            "the same beside threads that map it",
+            1,
+            Some((SUM_MAPPED, SIXTY_PERCENT)),
+            Box::new(|n, out| numbers.guests(&two, 1, n, out)),
+        ),
+        (
+            "the same, attached once for ten sums",
+            1,
+            Some((SUM, SIXTY_PERCENT)),
+            Box::new(|n, out| numbers.guests(&two, 10, n, out)),
         ),
         (PRODUCT, 1, None, Box::new(|n, out| matrices.native(n, out))),
         (

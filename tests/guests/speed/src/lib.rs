@@ -105,8 +105,8 @@ wasmpool_guest::tasks! {
     write_many(buffer, count, bytes),
     /// Attaches so many bytes of a buffer, so many times, and reads the first. The sum of what was read.
     attach_times(buffer, count, bytes),
-    /// The sum of a part of an attached array of u64.
-    sum(array, from, to),
+    /// The sum of a part of an array of u64, attached once and summed so many times.
+    sum(array, from, to, times),
     /// Rows of the product of two square matrices of this order, all of them attached.
     multiply(a, b, product, order, from, to),
 }

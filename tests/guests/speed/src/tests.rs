@@ -48,8 +48,8 @@ fn numbers_are_summed_and_matrices_multiplied() {
         .array("b", &[5.0, 6.0, 7.0, 8.0])
         .array("product", &[0.0; 4]);
     shared.within(|| {
-        assert_eq!(sum("numbers", 0, 4).unwrap(), 8);
-        assert_eq!(sum("numbers", 1, 3).unwrap(), 5);
+        assert_eq!(sum("numbers", 0, 4, 1).unwrap(), 8);
+        assert_eq!(sum("numbers", 1, 3, 2).unwrap(), 5);
         multiply("a", "b", "product", 2, 1, 2).unwrap();
         multiply("a", "b", "product", 2, 0, 1).unwrap();
         let product = wasmpool_guest::buffer::Array::<f64>::open("product").unwrap();
