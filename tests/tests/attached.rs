@@ -94,7 +94,7 @@ fn product(isolation: Isolation) {
             .buffer("b", b.buffer(), Access::ReadOnly)
             .buffer("product", product.buffer(), Access::ReadWrite)
     });
-    let halves = [(0, 77), (77, ORDER)].map(|(from, to)| {
+    let halves = [(0_usize, 77_usize), (77, ORDER)].map(|(from, to)| {
         let item = ("a", "b", "product", ORDER, from, to);
         pool.submit::<_, ()>("multiply", item).unwrap()
     });
