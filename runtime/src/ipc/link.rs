@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::Ordering;
 
 use rustix::process::Pid;
 
@@ -221,6 +222,15 @@ impl HostLink {
         Ok(self.socket.try_send(&message, &[fd])?)
     }
 
+    /// How long the worker is to look for frames by itself before it sleeps, in nanoseconds.
+    pub fn let_spin(&self, nanos: u64) {
+        let spin = &self.page().spin.0;
+        // Written only where it changes: the worker reads it whenever it waits.
+        if spin.load(Ordering::Relaxed) != nanos {
+            spin.store(nanos, Ordering::Relaxed);
+        }
+    }
+
     /// Publishes the frames written, and wakes the worker if it sleeps.
     pub fn publish(&mut self) {
         if self.out.publish(to_worker(&self.memory)) {
@@ -426,7 +436,6 @@ impl WorkerLink {
     }
 
     fn spin(&self) -> Result<bool, LinkError> {
-        use std::sync::atomic::Ordering;
         let at = to_worker(&self.memory);
         let limit = self.page().spin.0.load(Ordering::Relaxed);
         if limit == 0 {

@@ -21,6 +21,9 @@ struct Mailbox {
 impl Mail for Mailbox {
     fn deliver(&self, delivered: Delivered) {
         *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(delivered);
+    }
+
+    fn wake(&self) {
         self.came.notify_one();
     }
 }

@@ -41,9 +41,13 @@ pub(crate) struct Caller {
 
 /// Takes answers that were not immediate.
 pub(crate) trait Mail: Send + Sync {
-    /// Takes an answer. Called under the lock of all objects: only push it and wake somebody. Never call or drop an
-    /// object here, and never wait for a lock that somebody holds while calling one.
+    /// Takes an answer. Called under the lock of all objects: only push it. Never call or drop an object here, and never
+    /// wait for a lock that somebody holds while calling one.
     fn deliver(&self, delivered: Delivered);
+
+    /// Wakes who waits for what was delivered. Called after each [`deliver`](Mail::deliver), behind the lock: whoever
+    /// wakes mostly calls an object next, and would find it held. The same locks are not to be waited for.
+    fn wake(&self);
 }
 
 /// An answer that was not immediate.

@@ -108,6 +108,8 @@ pub(super) struct Hub {
 
 /// What is dropped behind the lock: dropping it may call foreign code, take the lock, or take long.
 pub(crate) enum Trash {
+    /// Its answer is delivered: who waits for it is woken first.
+    Answered(Wait),
     Wait(#[allow(dead_code)] Wait),
     Message(#[allow(dead_code)] Message),
     Body(#[allow(dead_code)] Box<dyn Send>),
@@ -154,6 +156,11 @@ pub(crate) fn with<R>(f: impl FnOnce(&mut State) -> R) -> R {
     let result = f(&mut state);
     let trash = std::mem::take(&mut state.hub.trash);
     drop(state);
+    for trash in &trash {
+        if let Trash::Answered(wait) = trash {
+            wait.caller.mail.wake();
+        }
+    }
     drop(trash);
     result
 }
@@ -205,7 +212,7 @@ impl Hub {
                 answer,
                 message,
             });
-            self.trash.push(Trash::Wait(wait));
+            self.trash.push(Trash::Answered(wait));
         }
     }
 

@@ -17,6 +17,8 @@ impl Mail for Inbox {
     fn deliver(&self, delivered: Delivered) {
         self.0.lock().unwrap().push(delivered);
     }
+
+    fn wake(&self) {}
 }
 
 /// Holders by number. One with several calls under way is several threads.

@@ -56,6 +56,8 @@ struct Mails {
     waiting: Vec<Delivered>,
     /// Whether somebody will look without being woken.
     watched: bool,
+    /// Whether somebody looks again and again.
+    attended: bool,
 }
 
 impl Mailbox {
@@ -75,12 +77,23 @@ impl Mailbox {
         mails.watched = true;
     }
 
+    /// From now on somebody looks again and again, or no longer: then, whether there is something for which nobody may
+    /// have been woken.
+    pub(super) fn attend(&self, attended: bool) -> bool {
+        let mut mails = self
+            .delivered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        (mails.attended, mails.watched) = (attended, attended);
+        !mails.waiting.is_empty()
+    }
+
     fn take(&self) -> Vec<Delivered> {
         let mut mails = self
             .delivered
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        mails.watched = false;
+        mails.watched = mails.attended;
         std::mem::take(&mut mails.waiting)
     }
 }
@@ -92,7 +105,16 @@ impl Mail for Mailbox {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         mails.waiting.push(delivered);
-        if !std::mem::replace(&mut mails.watched, true) {
+    }
+
+    fn wake(&self) {
+        let mut mails = self
+            .delivered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let unseen = !mails.waiting.is_empty() && !std::mem::replace(&mut mails.watched, true);
+        drop(mails);
+        if unseen {
             self.waker.wake();
         }
     }
@@ -329,6 +351,8 @@ impl Core {
 
     /// Sends an answer. False if the worker has no room for it.
     fn try_answer(&mut self, at: usize, (answer, message): &Reply) -> Result<bool, LinkError> {
+        // What was right when its item was sent may be long ago.
+        let spin = self.worker_spin(self.computing());
         let Some(link) = &mut self.places[at].link else {
             return Ok(false);
         };
@@ -347,6 +371,7 @@ impl Core {
         if !written {
             return Ok(false);
         }
+        link.let_spin(spin);
         link.publish();
         if self.spinners == 0 && !link.sleep() {
             self.overlook();

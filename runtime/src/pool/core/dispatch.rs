@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::os::fd::AsFd;
-use std::sync::atomic::Ordering;
 
 use super::{Broken, Chunk, Core, token};
 use crate::ids::{JobId, SlotId};
@@ -171,16 +170,20 @@ impl Core {
         }
     }
 
+    /// How long a worker is to look for frames by itself while so many others compute, in nanoseconds.
+    pub(super) fn worker_spin(&self, computing: usize) -> u64 {
+        match computing < self.processors && !self.sleeps_at_once() {
+            true => SPIN,
+            false => 0,
+        }
+    }
+
     pub(in crate::pool) fn try_send_chunk(
         &mut self,
         at: usize,
         id: JobId,
     ) -> Result<bool, LinkError> {
-        let spin = if self.busy() < self.processors && !self.sleeps_at_once() {
-            SPIN
-        } else {
-            0
-        };
+        let spin = self.worker_spin(self.busy());
         let share = {
             let idle = self
                 .places
@@ -269,8 +272,8 @@ impl Core {
             timeout_micros: u32::try_from(nanos(self.shape.limits.timeout) / 1000).unwrap_or(0),
         };
         let page = link.page();
-        page.spin.0.store(spin, Ordering::Relaxed);
         page.claim.give(first, count);
+        link.let_spin(spin);
         let written = link.write(&[&head.encode(), &heads, payload])?;
         debug_assert!(written, "the room was asked for");
         link.publish();

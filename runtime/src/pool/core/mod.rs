@@ -536,6 +536,7 @@ impl Core {
     pub fn spin(&mut self, start: bool) -> bool {
         if start {
             self.spinners += 1;
+            self.mailbox.attend(true);
             self.places
                 .iter()
                 .filter_map(|p| p.link.as_ref())
@@ -543,7 +544,8 @@ impl Core {
             return true;
         }
         self.spinners -= 1;
-        self.sleep()
+        let mail = self.spinners == 0 && self.mailbox.attend(false);
+        self.sleep() && !mail
     }
 
     /// Whether a reader that has to wait is to spin: while a processor is free, as far as the pool knows. What else

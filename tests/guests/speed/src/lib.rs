@@ -1,0 +1,115 @@
+//! Tasks that do one thing with shared objects many times, for measuring: `runtime/benches/shared`. What is shared is
+//! named by parameters.
+
+mod arithmetic;
+mod attached;
+
+use std::error::Error;
+
+use wasmpool_guest::buffer::{Buffer, Value};
+use wasmpool_guest::pipe::PipeEnd;
+use wasmpool_guest::queue::Queue;
+use wasmpool_guest::sync::Lock;
+
+use attached::{attach_times, multiply, sum};
+
+/// Of a task that fails with the text of whatever went wrong.
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+fn put_many(queue: &str, count: u64, bytes: usize) -> Outcome<()> {
+    let queue = Queue::open(queue)?;
+    let message = vec![7; bytes];
+    for _ in 0..count {
+        queue.put(&message)?;
+    }
+    Ok(())
+}
+
+fn get_many(queue: &str, count: u64) -> Outcome<u64> {
+    let queue = Queue::open(queue)?;
+    let mut bytes = 0;
+    for _ in 0..count {
+        bytes += queue.get()?.len() as u64;
+    }
+    Ok(bytes)
+}
+
+fn echo_queue(from: &str, to: &str, count: u64) -> Outcome<()> {
+    let (from, to) = (Queue::open(from)?, Queue::open(to)?);
+    for _ in 0..count {
+        to.put(&from.get()?)?;
+    }
+    Ok(())
+}
+
+fn echo_pipe(end: &str) -> Outcome<()> {
+    let end = PipeEnd::open(end)?;
+    for message in end.iter() {
+        end.send(&message?)?;
+    }
+    Ok(())
+}
+
+fn lock_many(lock: &str, count: u64) -> Outcome<u64> {
+    let lock = Lock::open(lock)?;
+    for _ in 0..count {
+        drop(lock.acquire());
+    }
+    Ok(count)
+}
+
+fn add_many(value: &str, count: u64) -> Outcome<u64> {
+    let value = Value::<u64>::open(value)?;
+    for _ in 0..count {
+        value.fetch_add(1)?;
+    }
+    Ok(count)
+}
+
+fn read_many(buffer: &str, count: u64, bytes: usize) -> Outcome<u64> {
+    let buffer = Buffer::open(buffer)?;
+    let mut last = vec![0; bytes];
+    let mut sum = 0;
+    for _ in 0..count {
+        buffer.read(0, &mut last)?;
+        sum += u64::from(last[bytes - 1]);
+    }
+    Ok(sum)
+}
+
+fn write_many(buffer: &str, count: u64, bytes: usize) -> Outcome<u64> {
+    let buffer = Buffer::open(buffer)?;
+    let message = vec![7; bytes];
+    for _ in 0..count {
+        buffer.write(0, &message)?;
+    }
+    Ok(count)
+}
+
+wasmpool_guest::tasks! {
+    /// Puts so many messages of so many bytes.
+    put_many(queue, count, bytes),
+    /// Gets so many messages. Their bytes together.
+    get_many(queue, count),
+    /// Gets so many messages, and puts each into another queue.
+    echo_queue(from, to, count),
+    /// Sends every message back, until the end of file.
+    echo_pipe,
+    /// Acquires a lock and releases it, so many times. How many.
+    lock_many(lock, count),
+    /// Adds 1 to a number, so many times. How many.
+    add_many(value, count),
+    /// Copies so many bytes out of a buffer, so many times. The sum of the last of each.
+    read_many(buffer, count, bytes),
+    /// Copies so many bytes into a buffer, so many times. How many.
+    write_many(buffer, count, bytes),
+    /// Attaches so many bytes of a buffer, so many times, and reads the first. The sum of what was read.
+    attach_times(buffer, count, bytes),
+    /// The sum of a part of an array of u64, attached once and summed so many times.
+    sum(array, from, to, times),
+    /// Rows of the product of two square matrices of this order, all of them attached.
+    multiply(a, b, product, order, from, to),
+}
+
+#[cfg(test)]
+mod tests;
