@@ -39,6 +39,8 @@ pub struct Plan {
     pub max_items_per_worker: Option<u32>,
     /// Whether compiled components are cached.
     pub cache: bool,
+    /// Whether results are.
+    pub cache_results: bool,
     /// What guests are granted.
     pub grants: Grants,
     /// Whether every layer of protection is required.
@@ -102,6 +104,7 @@ impl Plan {
             backtrace_on_timeout: args.backtrace_on_timeout,
             max_items_per_worker: args.max_items_per_worker,
             cache: !args.no_cache,
+            cache_results: args.cache_results,
             grants: Grants {
                 directories: args.dir,
                 env: args.env,
