@@ -93,7 +93,7 @@ pub struct MapArgs {
     #[arg(long, value_name = "N", value_parser = count, help_heading = "Running")]
     pub workers: Option<u32>,
 
-    /// How far items are kept apart [default: shared; with --deterministic: instance]
+    /// How far items are kept apart [default: shared; with --deterministic or --cache-results: instance]
     #[arg(long, value_enum, help_heading = "Running")]
     pub isolation: Option<Isolation>,
 

@@ -68,7 +68,8 @@ impl PoolBuilder {
         self
     }
 
-    /// How far items are kept apart. Default [`Isolation::Shared`]; in deterministic mode [`Isolation::Instance`].
+    /// How far items are kept apart. Default [`Isolation::Shared`]; in deterministic mode, and where results are cached,
+    /// [`Isolation::Instance`].
     pub fn isolation(mut self, isolation: Isolation) -> Self {
         self.isolation = Some(isolation);
         self
