@@ -16,7 +16,7 @@
 //! The runtime's modules are taken in by path, so that the engine need not be built.
 
 // The modules come whole, and not all of each is used here.
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports)]
 
 #[path = "../../runtime/src/cache/mod.rs"]
 mod cache;

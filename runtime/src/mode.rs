@@ -46,7 +46,7 @@ pub enum Isolation {
     /// Workers are threads of the host process. Only for components that are trusted.
     Thread,
     /// Items of a worker process share an instance: what one leaves behind, the next one sees. The default, but in
-    /// deterministic mode.
+    /// deterministic mode and where results are cached.
     #[default]
     Shared,
     /// A fresh instance an item.

@@ -133,6 +133,12 @@ pub struct Running {
 }
 
 impl Running {
+    /// With a cache of its own, instead of that of all tests.
+    pub fn cache(mut self, folder: impl AsRef<OsStr>) -> Self {
+        self.command.env("WASMPOOL_CACHE_DIR", folder);
+        self
+    }
+
     /// Runs it to its end.
     pub fn run(self) -> Ran {
         self.run_with("")

@@ -66,10 +66,11 @@ impl CacheWarning {
 }
 
 /// An open directory and what was found out about it.
+#[derive(Debug)]
 pub(super) struct Private {
     pub(super) dir: OwnedFd,
     pub(super) secret: [u8; 32],
-    /// Whether its file system forbids mapping files executable.
+    /// Whether its file system forbids mapping files executable, so that code is given out as copies.
     pub(super) noexec: bool,
 }
 

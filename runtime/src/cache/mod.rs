@@ -1,38 +1,37 @@
-//! The cache of compiled components, on the host's side.
+//! What is kept from one run to the next, on the host's side: compiled components, and results.
 //!
-//! Owns a private directory of entries, each a file of native code, its manifest and a proof that this user's host
-//! wrote it. The host never parses the code: it checks that the bytes are those it once stored under the same key.
-//! What is damaged, cut short, foreign or not provably ours counts as absent. Everything happens relative to one
-//! descriptor of the directory, so that renaming or replacing the directory changes nothing for a running pool.
+//! Owns a private directory of entries, each a file with a proof that this user's host wrote it. An entry of [`Cache`]
+//! is native code and its manifest, one of [`ResultCache`], in a directory below, what came of an item. The host never
+//! parses either: it checks that the bytes are those it once stored under the same key. What is damaged, cut short,
+//! foreign or not provably ours counts as absent. Everything happens relative to one descriptor of the directory, so
+//! that renaming or replacing the directory changes nothing for a running pool.
 //!
 //! Not protected against: other programs of the same user, who could as well attach a debugger.
 
 mod dir;
 mod entry;
+mod results;
+mod store;
 #[cfg(test)]
 mod tests;
 
-use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
 
-use rustix::fs::{self, AtFlags};
-use rustix::io::Errno;
 use thiserror::Error;
 
 pub use self::dir::CacheWarning;
-use self::dir::Temporary;
+pub use self::results::{CachedResult, Circumstances, ResultCache, ResultKey};
+pub use self::store::EntryInfo;
+use self::store::Store;
 use crate::ipc::manifest::{Manifest, ManifestError};
 
 /// Bytes that all entries together may take, unless said otherwise.
 pub const DEFAULT_MAX_BYTES: u64 = 2 << 30;
 
 const SUFFIX: &str = ".code";
-/// Age at which a temporary file is taken for one whose writer died.
-const STALE: Duration = Duration::from_secs(3600);
 
 /// Why an entry could not be stored. The component can be used all the same.
 #[derive(Debug, Error)]
@@ -73,11 +72,6 @@ impl CacheKey {
         hasher.update(module);
         CacheKey(*hasher.finalize().as_bytes())
     }
-
-    fn file_name(&self) -> CString {
-        let hex = blake3::Hash::from_bytes(self.0).to_hex();
-        CString::new(format!("{hex}{SUFFIX}")).unwrap_or_default()
-    }
 }
 
 /// Where an entry's code comes from.
@@ -100,26 +94,10 @@ pub struct Entry {
     pub manifest: Manifest,
 }
 
-/// One entry as the directory shows it: not verified.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EntryInfo {
-    /// The file's name in the cache's directory.
-    pub name: String,
-    /// Bytes that it takes.
-    pub bytes: u64,
-    /// When it was last used or written.
-    pub used: SystemTime,
-}
-
 /// An open cache. Any number of processes may use the same directory at a time.
 #[derive(Debug)]
 pub struct Cache {
-    dir: OwnedFd,
-    path: PathBuf,
-    secret: [u8; 32],
-    max_bytes: u64,
-    /// Whether files in the directory cannot be mapped executable, so that entries are given out as copies.
-    noexec: bool,
+    store: Store,
 }
 
 impl Cache {
@@ -146,19 +124,14 @@ impl Cache {
     /// If the directory is not one, is a link, belongs to another user, can be written by others, or if the
     /// operating system refuses. Directories above it are trusted.
     pub fn open(path: &Path, max_bytes: u64) -> Result<Self, CacheWarning> {
-        let private = dir::open(path)?;
         Ok(Cache {
-            dir: private.dir,
-            path: path.into(),
-            secret: private.secret,
-            max_bytes,
-            noexec: private.noexec,
+            store: Store::open(path, SUFFIX, 1, max_bytes)?,
         })
     }
 
     /// The directory, as it was opened.
     pub fn path(&self) -> &Path {
-        &self.path
+        &self.store.path
     }
 
     /// The entry of a key, if there is a sound one. Reads and authenticates all of it, and marks it as used.
@@ -166,12 +139,18 @@ impl Cache {
     /// The file is the entry itself: evicting or replacing the entry leaves it readable. Only on a file system that
     /// forbids executing files it is a sealed copy in memory.
     pub fn get(&self, key: &CacheKey) -> Option<Entry> {
-        let name = key.file_name();
-        let (file, _) = dir::open_private(&self.dir, &name).ok()?;
-        let entry = entry::read(&self.secret, key, file, self.max_bytes, self.noexec);
+        let name = self.store.name(&key.0);
+        let (file, _) = self.store.read(&name).ok()?;
+        let private = &self.store.private;
+        let entry = entry::read(
+            &private.secret,
+            key,
+            file,
+            self.store.max_bytes,
+            private.noexec,
+        );
         if entry.is_err() {
-            // A race with a writer that has just replaced it only costs compiling once more.
-            let _ = fs::unlinkat(&self.dir, &name, AtFlags::empty());
+            self.store.discard(&name);
         }
         entry.ok()
     }
@@ -199,15 +178,16 @@ impl Cache {
                 said: manifest.code_bytes,
             });
         }
-        let bytes = entry::size(code_len, &manifest_bytes)
-            .filter(|bytes| *bytes <= self.max_bytes)
-            .ok_or(PutError::TooLarge {
+        let bytes = entry::size(code_len, &manifest_bytes);
+        if bytes.is_none_or(|bytes| bytes > self.store.max_bytes) {
+            return Err(PutError::TooLarge {
                 bytes: code_len,
-                max: self.max_bytes,
-            })?;
-        let temporary = Temporary::create(&self.dir)?;
+                max: self.store.max_bytes,
+            });
+        }
+        let temporary = self.store.create()?;
         entry::write(
-            &self.secret,
+            &self.store.private.secret,
             key,
             &temporary.file,
             code,
@@ -215,15 +195,15 @@ impl Cache {
             &manifest_bytes,
         )?;
         // A new descriptor: the one that can write is not to reach any other process.
-        let (file, _) = dir::open_private(&self.dir, &temporary.name)?;
-        let file = if self.noexec {
+        let (file, _) = self.store.read(&temporary.name)?;
+        let file = if self.store.private.noexec {
             entry::copy_sealed(&file, code_len)?
         } else {
             file
         };
-        let name = key.file_name();
+        let name = self.store.name(&key.0);
         temporary.rename(&name)?;
-        self.evict(bytes, &name);
+        self.store.evict(self.store.max_bytes, &name);
         Ok(Entry {
             file,
             code_len,
@@ -236,9 +216,7 @@ impl Cache {
     /// # Errors
     /// If the directory cannot be read.
     pub fn entries(&self) -> io::Result<Vec<EntryInfo>> {
-        let mut entries = self.list(|name| name.ends_with(SUFFIX) && !name.starts_with('.'))?;
-        entries.sort_by(|a, b| a.used.cmp(&b.used).then_with(|| a.name.cmp(&b.name)));
-        Ok(entries)
+        self.store.entries()
     }
 
     /// Removes all entries, and returns how many and their bytes. Pools that use them are not disturbed.
@@ -246,78 +224,6 @@ impl Cache {
     /// # Errors
     /// If the directory cannot be read or an entry cannot be removed.
     pub fn clear(&self) -> io::Result<(usize, u64)> {
-        let entries = self.entries()?;
-        for entry in &entries {
-            self.remove(&entry.name)?;
-        }
-        self.remove_stale(Duration::ZERO)?;
-        Ok((entries.len(), entries.iter().map(|e| e.bytes).sum()))
-    }
-
-    /// Removes what was used least recently, but never `keep`, until all entries fit. Failures leave the cache larger.
-    fn evict(&self, added: u64, keep: &CStr) {
-        let Ok(entries) = self.entries() else { return };
-        let mut total: u64 = entries.iter().map(|e| e.bytes).sum::<u64>().max(added);
-        for entry in entries
-            .iter()
-            .filter(|e| e.name.as_bytes() != keep.to_bytes())
-        {
-            if total <= self.max_bytes {
-                break;
-            }
-            if self.remove(&entry.name).is_ok() {
-                total = total.saturating_sub(entry.bytes);
-            }
-        }
-        let _ = self.remove_stale(STALE);
-    }
-
-    /// Removes temporary files that are older than `age`.
-    fn remove_stale(&self, age: Duration) -> io::Result<()> {
-        let now = SystemTime::now();
-        for entry in self.list(|name| name.starts_with(dir::TEMPORARY))? {
-            if now
-                .duration_since(entry.used)
-                .is_ok_and(|passed| passed >= age)
-            {
-                self.remove(&entry.name)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn remove(&self, name: &str) -> io::Result<()> {
-        match fs::unlinkat(&self.dir, name, AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    fn list(&self, wanted: impl Fn(&str) -> bool) -> io::Result<Vec<EntryInfo>> {
-        let mut found = Vec::new();
-        for item in fs::Dir::read_from(&self.dir)? {
-            let item = item?;
-            let Ok(name) = item.file_name().to_str() else {
-                continue;
-            };
-            if !wanted(name) {
-                continue;
-            }
-            // It may be gone by now.
-            let Ok(stat) = fs::statat(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW) else {
-                continue;
-            };
-            let used = SystemTime::UNIX_EPOCH
-                + Duration::new(
-                    u64::try_from(stat.st_mtime).unwrap_or(0),
-                    u32::try_from(stat.st_mtime_nsec).unwrap_or(0),
-                );
-            found.push(EntryInfo {
-                name: name.into(),
-                bytes: stat.st_size.try_into().unwrap_or(0),
-                used,
-            });
-        }
-        Ok(found)
+        self.store.clear()
     }
 }

@@ -6,7 +6,11 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, SystemTime};
 
+use rustix::fs;
+
+use super::store::STALE;
 use super::*;
 use crate::ipc::manifest::tests::sample;
 
@@ -63,7 +67,9 @@ fn put(cache: &Cache, key: &CacheKey, code: &[u8]) -> Entry {
 }
 
 fn file_of(cache: &Cache, key: &CacheKey) -> PathBuf {
-    cache.path().join(key.file_name().to_str().unwrap())
+    cache
+        .path()
+        .join(cache.store.name(&key.0).to_str().unwrap())
 }
 
 fn code_of(entry: &Entry) -> Vec<u8> {
@@ -143,7 +149,7 @@ fn code_is_taken_from_a_file() {
 fn where_files_cannot_be_executed_entries_are_sealed_copies() {
     let scratch = Scratch::new();
     let mut cache = scratch.cache();
-    cache.noexec = true;
+    cache.store.private.noexec = true;
     let code = [9; 600_000];
     for entry in [put(&cache, &key(1), &code), cache.get(&key(1)).unwrap()] {
         check(&entry, &code);
@@ -289,8 +295,8 @@ fn a_damaged_secret_is_replaced() {
         spoil(&secret);
         let cache = scratch.cache();
         check_absent(&cache, b"code", "of the old secret");
-        assert_ne!(cache.secret, [0; 32]);
-        assert_eq!(stdfs::read(&secret).unwrap(), cache.secret);
+        assert_ne!(cache.store.private.secret, [0; 32]);
+        assert_eq!(stdfs::read(&secret).unwrap(), cache.store.private.secret);
     }
 }
 
@@ -408,7 +414,10 @@ fn the_least_recently_used_entries_are_evicted() {
     assert_eq!(there, [true, false, true, true]);
     let entries = cache.entries().unwrap();
     assert_eq!(entries.len(), 3);
-    assert_eq!(entries[0].name.as_bytes(), key(2).file_name().as_bytes());
+    assert_eq!(
+        entries[0].name.as_bytes(),
+        cache.store.name(&key(2).0).as_bytes()
+    );
     assert_eq!(entries[0].bytes, each);
 
     let large = vec![1; 3 * each as usize];
@@ -511,11 +520,160 @@ fn a_writer_killed_at_any_instant_leaves_no_broken_entry() {
         child.wait().unwrap();
         let cache = scratch.cache();
         for entry in cache.entries().unwrap() {
-            let n = u8::from(entry.name.as_bytes() == key(1).file_name().as_bytes());
+            let n = u8::from(entry.name.as_bytes() == cache.store.name(&key(1).0).as_bytes());
             check(
                 &cache.get(&key(n)).expect("a whole entry"),
                 &vec![n; 100_000 + n as usize],
             );
         }
     }
+}
+
+fn results(scratch: &Scratch) -> ResultCache {
+    ResultCache::open(&scratch.dir(), 1 << 20).unwrap()
+}
+
+fn circumstances(n: u8) -> Circumstances {
+    Circumstances::new(&key(n)).with(b"task")
+}
+
+fn result_key(n: u8) -> ResultKey {
+    circumstances(n).key(b"item")
+}
+
+fn result_file(cache: &ResultCache) -> PathBuf {
+    let entries = cache.entries().unwrap();
+    assert_eq!(entries.len(), 1);
+    cache.path().parent().unwrap().join(&entries[0].name)
+}
+
+/// A result of so many bytes, with two emitted values.
+fn came(bytes: usize) -> CachedResult {
+    CachedResult {
+        emitted: vec![b"first".to_vec(), Vec::new()],
+        result: (0..bytes).map(|i| (i * 7) as u8).collect(),
+        fuel: Some(bytes as u64),
+    }
+}
+
+fn keep(cache: &ResultCache, key: &ResultKey, came: &CachedResult) -> bool {
+    let emitted: Vec<&[u8]> = came.emitted.iter().map(Vec::as_slice).collect();
+    cache.put(key, &emitted, &came.result, came.fuel).unwrap()
+}
+
+#[test]
+fn results_come_back_as_they_were() {
+    let scratch = Scratch::new();
+    let cache = results(&scratch);
+    for bytes in [0, 1, 4096, 60_000] {
+        assert_eq!(cache.get(&result_key(1)), None);
+        assert!(keep(&cache, &result_key(1), &came(bytes)));
+        assert_eq!(results(&scratch).get(&result_key(1)), Some(came(bytes)));
+        assert_eq!(cache.get(&result_key(2)), None);
+        assert_eq!(cache.clear().unwrap().0, 1);
+    }
+    let nothing = CachedResult {
+        emitted: Vec::new(),
+        result: Vec::new(),
+        fuel: None,
+    };
+    assert!(keep(&cache, &result_key(1), &nothing));
+    assert_eq!(cache.get(&result_key(1)), Some(nothing));
+    // Beside compiled code, and not taken for it.
+    assert_eq!(scratch.cache().entries().unwrap(), []);
+}
+
+#[test]
+fn every_part_of_a_key_counts() {
+    let keys = [
+        circumstances(1).key(b"item"),
+        circumstances(2).key(b"item"),
+        circumstances(1).key(b"items"),
+        circumstances(1).with(b"").key(b"item"),
+        circumstances(1).with(b"i").key(b"tem"),
+        circumstances(1).with(b"item").key(b""),
+        Circumstances::new(&key(1)).with(b"tas").key(b"kitem"),
+    ];
+    let different: std::collections::HashSet<_> = keys.iter().collect();
+    assert_eq!(different.len(), keys.len());
+    assert_eq!(keys[0], result_key(1));
+}
+
+#[test]
+fn damaged_results_are_absent_and_can_be_replaced() {
+    let scratch = Scratch::new();
+    let cache = results(&scratch);
+    let check = |what: String| {
+        assert_eq!(cache.get(&result_key(1)), None, "{what}");
+        assert!(keep(&cache, &result_key(1), &came(100)));
+        assert_eq!(cache.get(&result_key(1)), Some(came(100)));
+    };
+    keep(&cache, &result_key(1), &came(100));
+    let path = result_file(&cache);
+    let whole = stdfs::read(&path).unwrap();
+    let writable = || OpenOptions::new().write(true).open(&path).unwrap();
+    for at in 0..whole.len() {
+        writable()
+            .write_all_at(&[whole[at] ^ 1], at as u64)
+            .unwrap();
+        check(format!("byte {at}"));
+        writable().set_len(at as u64).unwrap();
+        check(format!("{at} bytes"));
+    }
+    stdfs::write(&path, [&whole[..], b"x"].concat()).unwrap();
+    check("one byte more".into());
+    writable().set_len(1 << 40).unwrap();
+    check("very large".into());
+    stdfs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
+    check("open to others".into());
+    stdfs::remove_file(&path).unwrap();
+    symlink("/dev/zero", &path).unwrap();
+    check("a link".into());
+    stdfs::write(cache.path().join("key"), [1; 32]).unwrap();
+    assert_eq!(
+        results(&scratch).get(&result_key(1)),
+        None,
+        "another secret"
+    );
+}
+
+#[test]
+fn a_result_under_another_name_or_of_another_directory_is_absent() {
+    let (a, b) = (Scratch::new(), Scratch::new());
+    let (cache, other) = (results(&a), results(&b));
+    keep(&cache, &result_key(1), &came(10));
+    let path = result_file(&cache);
+    keep(&other, &result_key(2), &came(20));
+    let renamed = cache.path().join(result_file(&other).file_name().unwrap());
+    stdfs::copy(&path, &renamed).unwrap();
+    assert_eq!(cache.get(&result_key(2)), None);
+    assert_eq!(cache.get(&result_key(1)), Some(came(10)));
+    stdfs::copy(&path, other.path().join(path.file_name().unwrap())).unwrap();
+    assert_eq!(other.get(&result_key(1)), None);
+}
+
+#[test]
+fn results_keep_their_bound() {
+    let scratch = Scratch::new();
+    // Room for 32 small files; a sixteenth is two.
+    let cache = ResultCache::open(&scratch.dir(), 32 * 4096).unwrap();
+    assert!(!keep(&cache, &result_key(0), &came(3 * 4096)), "too large");
+    assert_eq!(cache.entries().unwrap(), []);
+    for n in 0..200 {
+        assert!(keep(&cache, &result_key(n), &came(100)));
+    }
+    // Every second one looks, on average: so many more in a row that do not are one chance in 2^32.
+    let entries = cache.entries().unwrap();
+    assert!((20..=64).contains(&entries.len()), "{}", entries.len());
+    assert!(entries.iter().all(|entry| entry.bytes == 4096));
+    assert_eq!(cache.get(&result_key(199)), Some(came(100)), "the last");
+}
+
+#[test]
+fn a_full_or_missing_directory_is_an_error_and_leaves_nothing() {
+    let scratch = Scratch::new();
+    let cache = results(&scratch);
+    stdfs::remove_dir_all(cache.path()).unwrap();
+    assert!(cache.put(&result_key(1), &[], b"result", None).is_err());
+    assert_eq!(cache.get(&result_key(1)), None);
 }

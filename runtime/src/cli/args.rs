@@ -47,7 +47,7 @@ pub enum Command {
     Inspect(InspectArgs),
     /// Show on this machine that the limits and protections hold, by trying to break them
     Audit(Box<AuditArgs>),
-    /// Look after the cache of compiled components
+    /// Look after the cache of compiled components, and of results
     Cache {
         /// What to do with it.
         #[command(subcommand)]
@@ -98,7 +98,7 @@ pub struct MapArgs {
     #[arg(long, value_name = "N", value_parser = count, help_heading = "Running")]
     pub workers: Option<u32>,
 
-    /// How far items are kept apart [default: shared; with --deterministic: instance]
+    /// How far items are kept apart [default: shared; with --deterministic or --cache-results: instance]
     #[arg(long, value_enum, help_heading = "Running")]
     pub isolation: Option<Isolation>,
 
@@ -129,6 +129,11 @@ pub struct MapArgs {
     /// Compile anew, and store nothing
     #[arg(long, help_heading = "Running")]
     pub no_cache: bool,
+
+    /// Keep results, and print those of earlier runs without running anything: for functions that depend on their item
+    /// alone, each item with an instance of its own
+    #[arg(long, conflicts_with = "no_cache", help_heading = "Running")]
+    pub cache_results: bool,
 
     /// The same results in every run, with any number of workers: fuel is counted, clocks and randomness are fixed, every
     /// item has an instance of its own; the seed of the randomness, which must follow a `=`, is 0 unless it is given

@@ -8,7 +8,7 @@ use super::console::Console;
 use super::exit::{self, Problem};
 use super::print;
 use super::values::show_size;
-use crate::cache::{Cache, CacheWarning};
+use crate::cache::{Cache, CacheWarning, ResultCache};
 
 /// Runs the command, and returns the exit code.
 ///
@@ -22,7 +22,11 @@ pub fn run(command: CacheCommand) -> Result<u8, Problem> {
             let _ = writeln!(text, "{}", dir()?.display());
         }
         CacheCommand::List => {
-            for entry in open()?.entries().map_err(unreadable)? {
+            let (code, results) = open()?;
+            let mut entries = code.entries().map_err(unreadable)?;
+            entries.extend(results.entries().map_err(unreadable)?);
+            entries.sort_by_key(|entry| entry.used);
+            for entry in entries {
                 let age = SystemTime::now()
                     .duration_since(entry.used)
                     .map_or(0, |age| age.as_secs());
@@ -30,10 +34,13 @@ pub fn run(command: CacheCommand) -> Result<u8, Problem> {
             }
         }
         CacheCommand::Clear => {
-            let (entries, bytes) = open()?.clear().map_err(unreadable)?;
+            let (code, results) = open()?;
+            let (entries, bytes) = code.clear().map_err(unreadable)?;
+            let (more, more_bytes) = results.clear().map_err(unreadable)?;
             Console::plain().report(&format!(
-                "{entries} entries removed, {}\n",
-                show_size(bytes)
+                "{} entries removed, {}\n",
+                entries + more,
+                show_size(bytes + more_bytes)
             ));
             return Ok(exit::DONE);
         }
@@ -41,8 +48,11 @@ pub fn run(command: CacheCommand) -> Result<u8, Problem> {
     print(text.as_bytes())
 }
 
-fn open() -> Result<Cache, Problem> {
-    Cache::open_default().map_err(|e| unusable(&e))
+/// Compiled components, and results.
+fn open() -> Result<(Cache, ResultCache), Problem> {
+    let code = Cache::open_default().map_err(|e| unusable(&e))?;
+    let results = ResultCache::open_default().map_err(|e| unusable(&e))?;
+    Ok((code, results))
 }
 
 fn unusable(warning: &CacheWarning) -> Problem {

@@ -118,7 +118,7 @@ impl From<Error> for Problem {
 fn code(error: &Error) -> u8 {
     match error {
         Error::Item { .. } | Error::Codec { .. } => ITEM_FAILED,
-        Error::Task { .. } | Error::Options { .. } => USAGE,
+        Error::Task { .. } | Error::Options { .. } | Error::NotCacheable { .. } => USAGE,
         Error::Function(LookupError::Unknown { .. } | LookupError::Ambiguous { .. }) => USAGE,
         Error::Several { names } if !names.is_empty() => USAGE,
         Error::Function(LookupError::NotCallable { .. })

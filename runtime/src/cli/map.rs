@@ -43,6 +43,7 @@ pub fn run(args: MapArgs) -> Result<u8, Problem> {
         .limits(plan.limits.clone())
         .backtrace_on_timeout(plan.backtrace_on_timeout)
         .cache(plan.cache)
+        .cache_results(plan.cache_results)
         .grants(plan.grants)
         .strict(plan.strict)
         .on_log(move |record| for_logs.log(record))
@@ -334,12 +335,16 @@ fn summary(stats: &Stats, done: u64, failed: u64, started: Instant) -> String {
         true => "compiled before",
         false => "compiled now",
     };
+    let cached = match stats.cached {
+        0 => String::new(),
+        items => format!(" ({items} from the cache)"),
+    };
     let fuel = match stats.fuel {
         0 => String::new(),
         units => format!("fuel: {units} wasm fuel units\n"),
     };
     format!(
-        "items: {done} done, {failed} failed{kinds}, {} run again\n\
+        "items: {done} done{cached}, {failed} failed{kinds}, {} run again\n\
          workers: {} started, {} replaced\n\
          data: {} in, {} out, {} chunks\n\
          {fuel}\
@@ -446,6 +451,12 @@ mod tests {
             ..Stats::default()
         };
         let text = summary(&stats, 8, 2, Instant::now());
+        let cached = Stats { cached: 3, ..stats };
+        let cached = summary(&cached, 8, 2, Instant::now());
+        assert!(
+            cached.contains("items: 8 done (3 from the cache), 2 failed"),
+            "{cached}"
+        );
         for expected in [
             "items: 8 done, 2 failed (trap 2), 5 run again\n",
             "workers: 4 started, 2 replaced\n",

@@ -41,6 +41,8 @@ pub struct Plan {
     pub cache: bool,
     /// What every instance calls before its first item.
     pub initializer: Option<(String, serde_json::Value)>,
+    /// Whether results are.
+    pub cache_results: bool,
     /// What guests are granted.
     pub grants: Grants,
     /// Whether every layer of protection is required.
@@ -106,6 +108,7 @@ impl Plan {
             cache: !args.no_cache,
             grants: args.grants.into(),
             initializer: args.init,
+            cache_results: args.cache_results,
             strict: args.strict,
             directory,
             stats: args.stats,

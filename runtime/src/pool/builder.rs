@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::core::{Broken, Core, Shape};
 use super::error::Error;
+use super::memo::{JobMemo, Memo, OnWarning, Setting};
 use super::options::{JobOptions, LogRecord, Stats};
 use super::processes::{self, Code, ForkServer};
 use super::shares::{self, Direction, Share};
@@ -29,8 +30,6 @@ use crate::objects::{Access, Barrier, Buffer, Condition, Event, Lock, PipeEnd, Q
 use crate::sandbox::layers::{Layers, Rank};
 use crate::sys::poll::{Poller, Waker};
 
-type OnWarning = Box<dyn Fn(&str) + Send + Sync>;
-
 /// What a pool is opened with.
 #[derive(Default)]
 pub struct PoolBuilder {
@@ -41,6 +40,7 @@ pub struct PoolBuilder {
     deterministic: Option<u64>,
     max_items_per_worker: Option<u32>,
     no_cache: bool,
+    cache_results: bool,
     grants: Grants,
     name: Option<String>,
     shares: Vec<(String, Share)>,
@@ -68,7 +68,8 @@ impl PoolBuilder {
         self
     }
 
-    /// How far items are kept apart. Default [`Isolation::Shared`]; in deterministic mode [`Isolation::Instance`].
+    /// How far items are kept apart. Default [`Isolation::Shared`]; in deterministic mode, and where results are cached,
+    /// [`Isolation::Instance`].
     pub fn isolation(mut self, isolation: Isolation) -> Self {
         self.isolation = Some(isolation);
         self
@@ -111,6 +112,28 @@ impl PoolBuilder {
     /// Whether compiled components are kept in the user's cache folder. Default true.
     pub fn cache(mut self, on: bool) -> Self {
         self.no_cache = !on;
+        self
+    }
+
+    /// Whether results are kept in the user's cache folder, and those that are there handed out without running anything;
+    /// as `joblib.Memory`. Default false.
+    ///
+    /// A result is found by the content of all that it can depend on: the module, the code that is made of it, the
+    /// function, the item, both encodings, the limits but those of time, the environment, the initializer, the
+    /// seed. So that there is nothing else, every item has a fresh instance ([`Isolation::Instance`] unless
+    /// [`Isolation::Process`] is asked for, or deterministic mode); guests are granted no directories and no objects; and
+    /// clocks, randomness and `wasmpool:task/context` are only for deterministic mode, where they are the same in every
+    /// run. What contradicts that is an error when the pool is opened.
+    ///
+    /// Only successes are kept, with what the task emitted, as they are handed out; at most 1 GiB, each at most 64 MiB, the
+    /// least recently used go first. An outcome that was kept has 0 attempts and took 0 ns, and its log messages are not
+    /// repeated; its fuel is what it was. [`Stats::cached`] counts them. [`Pool::generate`] keeps nothing. Where
+    /// results cannot be stored, there is one warning, and the job goes on.
+    ///
+    /// Not promised: that a result is kept. A worker that was taken over, or a machine whose processor computes another
+    /// NaN or that had no memory left, leaves its result for the next run too.
+    pub fn cache_results(mut self, on: bool) -> Self {
+        self.cache_results = on;
         self
     }
 
@@ -244,9 +267,10 @@ impl PoolBuilder {
         self
     }
 
-    /// Called with warnings of the pool itself while it is opened. Default: they are dropped.
+    /// Called with warnings of the pool itself while it is opened, and if results cannot be kept any more. Default: they are
+    /// dropped.
     pub fn on_warning(mut self, f: impl Fn(&str) + Send + Sync + 'static) -> Self {
-        self.on_warning = Some(Box::new(f));
+        self.on_warning = Some(Arc::new(f));
         self
     }
 
@@ -294,9 +318,13 @@ impl PoolBuilder {
                 reason: reason.into(),
             });
         }
-        let initializer = match self.initializer {
+        let initializer = match self.initializer.take() {
             Some((function, item)) => Some(initial(&code.manifest, function, item)?),
             None => None,
+        };
+        let memo = match self.cache_results {
+            true => self.memo(module, &mode, &code.manifest, initializer.as_ref())?,
+            false => None,
         };
         let shape = Shape {
             limits: self.limits,
@@ -335,7 +363,8 @@ impl PoolBuilder {
             strict: self.strict,
             without: self.without,
         };
-        let pool = start(code, plan, shape, self.on_log, from_cache)?;
+        let mut pool = start(code, plan, shape, self.on_log, from_cache)?;
+        pool.memo = memo;
         if let (Some(layers), Some(on_warning)) = (pool.layers(), &self.on_warning) {
             let missing: Vec<_> = layers
                 .missing(Rank::Expected)
@@ -363,13 +392,50 @@ impl PoolBuilder {
                 message: "in deterministic mode guests can share nothing: what they see of it would depend on time",
                 hint: "leave the shared objects out, or deterministic mode",
             }),
+            _ if self.cache_results
+                && !(self.shares.is_empty() && self.grants.directories.is_empty()) =>
+            {
+                Err(Error::Options {
+                    message: "results cannot be cached where guests are granted directories or shared objects: what they \
+                              find there may change, and what they do there would not be done again",
+                    hint: "leave the grants out, or do not cache results",
+                })
+            }
+            (None, Some(Isolation::Shared | Isolation::Thread)) if self.cache_results => {
+                Err(Error::Options {
+                    message: "results cannot be cached where items share an instance: what one leaves behind may change the \
+                              next one's result",
+                    hint: "leave the isolation out, or choose instance or process; thread needs deterministic mode",
+                })
+            }
             (None, _) if self.limits.fuel.is_some() => Err(Error::Options {
                 message: "a limit of fuel needs deterministic mode: fuel is not counted otherwise",
                 hint: "ask for deterministic mode, or bound the time",
             }),
             (Some(_), isolation) => Ok(isolation.unwrap_or(Isolation::Instance)),
+            (None, None) if self.cache_results => Ok(Isolation::Instance),
             (None, isolation) => Ok(isolation.unwrap_or_default()),
         }
+    }
+
+    /// The cache of results for this pool; `None` if there can be none here.
+    fn memo(
+        &self,
+        module: &[u8],
+        mode: &CodeMode,
+        manifest: &Manifest,
+        initializer: Option<&Initializer>,
+    ) -> Result<Option<Arc<Memo>>, Error> {
+        let setting = Setting {
+            module: &module_key(module, mode)?,
+            imports: &manifest.imports,
+            limits: &self.limits,
+            env: &self.grants.env,
+            deterministic: self.deterministic,
+            initializer,
+        };
+        setting.check()?;
+        Ok(Memo::open(&setting, self.on_warning.clone()).map(Arc::new))
     }
 
     fn compile(&self, module: &[u8], mode: &CodeMode) -> Result<(Code, bool), Error> {
@@ -394,11 +460,7 @@ impl PoolBuilder {
                 ));
             }
         };
-        let print = fingerprint(mode).map_err(|e| Error::Pool {
-            doing: "the engine cannot be set up".into(),
-            source: std::io::Error::other(e),
-        })?;
-        let key = CacheKey::new(&print, module);
+        let key = module_key(module, mode)?;
         if let Some(entry) = cache.get(&key) {
             return Ok((
                 Code {
@@ -421,6 +483,15 @@ impl PoolBuilder {
         }
         Ok((code, false))
     }
+}
+
+/// The key of a module's code in this mode, by this engine, on this processor.
+fn module_key(module: &[u8], mode: &CodeMode) -> Result<CacheKey, Error> {
+    let print = fingerprint(mode).map_err(|e| Error::Pool {
+        doing: "the engine cannot be set up".into(),
+        source: std::io::Error::other(e),
+    })?;
+    Ok(CacheKey::new(&print, module))
 }
 
 /// Bytes of an initialiser's item, at most: it crosses in one message.
@@ -543,6 +614,7 @@ fn start(
             shared,
             manifest,
             layers,
+            memo: None,
             thread: Some(thread),
         }),
         Ok(Err(e)) => Err(e),
@@ -611,6 +683,7 @@ pub struct Pool {
     pub(super) shared: Arc<Shared>,
     manifest: Manifest,
     layers: Option<Layers>,
+    memo: Option<Arc<Memo>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -720,11 +793,26 @@ impl Pool {
         options: JobOptions,
         streamed: bool,
     ) -> Result<(Feeder, Results), Error> {
+        // Values that are taken one by one are gone when the outcome comes.
+        let memo = self.memo.as_ref().filter(|_| !streamed);
+        let keys = memo.and_then(|memo| self.keys(memo, &target, &options));
         let id = self.shared.core().add_job(target, options, streamed)?;
         Ok((
-            Feeder::new(self.shared.clone(), id),
-            Results::new(self.shared.clone(), id),
+            Feeder::new(self.shared.clone(), id, keys),
+            Results::new(self.shared.clone(), id, memo.cloned()),
         ))
+    }
+
+    /// What the items of a job are found by. `None` of a task whose name is not known.
+    fn keys(&self, memo: &Arc<Memo>, target: &Target, options: &JobOptions) -> Option<JobMemo> {
+        match target {
+            Target::Export(name) => Some(memo.job(("export", name), options)),
+            Target::Task(number) => {
+                let core = self.shared.core();
+                let task = core.tasks.as_ref()?.get(*number as usize)?;
+                Some(memo.job(("task", &task.name), options))
+            }
+        }
     }
 
     /// Counts since the pool was opened.

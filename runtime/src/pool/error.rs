@@ -30,6 +30,12 @@ pub enum Error {
         /// What to do.
         hint: &'static str,
     },
+    /// Results were to be cached, but may depend on what is in no key.
+    #[error("results cannot be cached: they may depend on what the module is told by {import}")]
+    NotCacheable {
+        /// What the module imports.
+        import: String,
+    },
     /// The module is none that the pool can use.
     #[error(transparent)]
     Module(#[from] Refusal),
@@ -146,6 +152,11 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Error::Options { hint, .. } => Some((*hint).into()),
+            Error::NotCacheable { .. } => Some(
+                "ask for deterministic mode too, in which clocks, randomness and context are the same in every run; or build \
+                 the module without it, for wasm32-unknown-unknown"
+                    .into(),
+            ),
             Error::Module(refusal) => refusal.hint.clone(),
             Error::Function(e) => e.hint(),
             Error::Task {

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::task::Waker;
 
+use super::memo::Known;
 use super::options::{Bytes, JobOptions, OnError, Outcome};
 use super::pace::Pace;
 use super::payload::Stored;
+use crate::cache::ResultKey;
 use crate::failure::{Failure, FailureKind};
 use crate::ipc::call::STREAM_BYTES;
 use crate::limits::{Limits, PIECE_BYTES};
@@ -38,6 +40,8 @@ struct Item {
     losses: u32,
     nanos: u64,
     fuel: Option<u64>,
+    /// Under which its result is kept, if it is.
+    key: Option<Box<ResultKey>>,
 }
 
 /// What a worker's word about an item comes to.
@@ -86,6 +90,8 @@ pub(super) struct Job {
     /// Failures by kind, and successes.
     pub failed: BTreeMap<&'static str, (FailureKind, u64)>,
     pub succeeded: u64,
+    /// Successes that were known from an earlier run.
+    pub cached: u64,
     pub run_again: u64,
     /// Fuel that its items used, in the attempts that counted.
     pub fuel: u64,
@@ -109,6 +115,7 @@ impl Job {
             writer: None,
             failed: BTreeMap::new(),
             succeeded: 0,
+            cached: 0,
             run_again: 0,
             fuel: 0,
         }
@@ -157,10 +164,26 @@ impl Job {
         !self.input_ended && self.base + (self.items.len() as u64) < self.limit
     }
 
-    /// Takes an item.
-    pub fn push(&mut self, payload: Stored) {
+    /// Takes an item, whose result is to be kept if it has a key.
+    pub fn push(&mut self, payload: Stored, key: Option<ResultKey>) {
         let index = self.add(Some(payload), Progress::Waiting);
+        if let Some(item) = self.item(index) {
+            item.key = key.map(Box::new);
+        }
         self.waiting.push_back(index);
+    }
+
+    /// Takes an item whose result is known.
+    pub fn push_known(&mut self, known: Known) {
+        let index = self.add(None, Progress::Waiting);
+        self.held_bytes += held(&known.emitted) + known.result.len();
+        if let Some(item) = self.item(index) {
+            item.emitted = known.emitted;
+        }
+        self.used(index, known.fuel);
+        self.succeeded += 1;
+        self.cached += 1;
+        self.finish(index, Ok(known.result));
     }
 
     /// Takes an item that has failed already.
@@ -181,6 +204,7 @@ impl Job {
             losses: 0,
             nanos: 0,
             fuel: None,
+            key: None,
         });
         self.base + self.items.len() as u64 - 1
     }
@@ -446,8 +470,8 @@ impl Job {
         }
     }
 
-    /// The next outcome to hand out, if there is one.
-    pub fn take(&mut self) -> Option<Outcome> {
+    /// The next outcome to hand out, if there is one, and the key under which it is to be kept, if it is.
+    pub fn take(&mut self) -> Option<(Outcome, Option<Box<ResultKey>>)> {
         let index = match self.options.ordered {
             true => match self.items.front()?.progress {
                 Progress::Done(_) => self.base,
@@ -460,6 +484,7 @@ impl Job {
         else {
             return None;
         };
+        let key = item.key.take();
         let outcome = Outcome {
             index,
             emitted: std::mem::take(&mut item.emitted),
@@ -482,7 +507,7 @@ impl Job {
             self.base += 1;
         }
         self.wake_writer();
-        Some(outcome)
+        Some((outcome, key))
     }
 
     /// Whether nothing more will be handed out: every item was, or those that are left are not wanted.
@@ -541,7 +566,7 @@ mod tests {
     fn job(options: JobOptions, items: usize) -> Job {
         let mut job = Job::new(0, options);
         for i in 0..items {
-            job.push(Payload::Bytes(vec![i as u8]).store().unwrap());
+            job.push(Payload::Bytes(vec![i as u8]).store().unwrap(), None);
         }
         job.end_input();
         (0..items).for_each(|_| job.sent());
@@ -550,7 +575,7 @@ mod tests {
 
     fn taken(job: &mut Job) -> Vec<(u64, Result<Vec<u8>, FailureKind>)> {
         std::iter::from_fn(|| job.take())
-            .map(|o| (o.index, o.result.map(Bytes::into_vec).map_err(|f| f.kind)))
+            .map(|(o, _)| (o.index, o.result.map(Bytes::into_vec).map_err(|f| f.kind)))
             .collect()
     }
 
@@ -650,6 +675,51 @@ mod tests {
         job.sent();
         assert_eq!(job.fits(0, 100, &limits), Accepted::Yes);
         succeed(&mut job, 0);
-        assert!(job.take().unwrap().emitted.is_empty());
+        assert!(job.take().unwrap().0.emitted.is_empty());
+    }
+
+    #[test]
+    fn what_is_known_is_done_in_its_place_and_what_is_new_keeps_its_key() {
+        use crate::cache::{CacheKey, Circumstances};
+        let key = Circumstances::new(&CacheKey::new(&[0; 32], b"module")).key(b"item");
+        let mut job = Job::new(0, JobOptions::default());
+        let known = |byte: u8| Known {
+            emitted: vec![Bytes::Owned(vec![byte; 3])],
+            result: Bytes::Owned(vec![byte]),
+            fuel: Some(5),
+        };
+        job.push(Payload::Bytes(vec![0]).store().unwrap(), Some(key));
+        job.push_known(known(1));
+        job.push(Payload::Bytes(vec![2]).store().unwrap(), None);
+        job.push_known(known(3));
+        job.end_input();
+        assert_eq!(job.waiting(), 2, "what is known is not sent");
+        assert!(job.take().is_none(), "the first is not done");
+        job.sent();
+        job.sent();
+        succeed(&mut job, 2);
+        succeed(&mut job, 0);
+        let mut found = Vec::new();
+        while let Some((outcome, key)) = job.take() {
+            let emitted: Vec<Vec<u8>> = outcome.emitted.into_iter().map(Bytes::into_vec).collect();
+            let result = outcome.result.unwrap().into_vec();
+            found.push((
+                outcome.index,
+                emitted,
+                result,
+                outcome.attempts,
+                key.is_some(),
+            ));
+        }
+        let expected = [
+            (0, vec![], vec![100], 1, true),
+            (1, vec![vec![1; 3]], vec![1], 0, false),
+            (2, vec![], vec![102], 1, false),
+            (3, vec![vec![3; 3]], vec![3], 0, false),
+        ];
+        assert_eq!(found, expected);
+        assert!(job.is_over());
+        assert_eq!((job.succeeded, job.cached, job.fuel), (4, 2, 10));
+        assert_eq!(job.held_bytes, 0);
     }
 }

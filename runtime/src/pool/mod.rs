@@ -2,6 +2,7 @@
 //!
 //! - `builder`, `calls`, `handle`, `stream`, `process`, `generator`: what users see, from the most to the least general need.
 //! - `core`: the one mediator of all state; `slot`, `job`, `pace`, `payload`: its parts, without input or output.
+//! - `memo`: results kept from one run to the next.
 //! - `shares`: the objects that guests are granted.
 //! - `supervisor`: the one thread that waits.
 //! - `processes`: the compiler and the fork server, as the host sees them; `prober`: those that try what must not work.
@@ -15,6 +16,7 @@ pub mod error;
 mod generator;
 mod handle;
 mod job;
+mod memo;
 pub mod options;
 mod pace;
 mod payload;

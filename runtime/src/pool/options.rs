@@ -92,9 +92,10 @@ pub struct Outcome {
     pub emitted: Vec<Bytes>,
     /// Its result, or why it has none.
     pub result: Result<Bytes, Failure>,
-    /// How often the item was started.
+    /// How often the item was started: 0 if its result was kept from an earlier run.
     pub attempts: u32,
-    /// Time from the item's start to its result, as the host saw it, in nanoseconds; of an item in a chunk, its share.
+    /// Time from the item's start to its result, as the host saw it, in nanoseconds; of an item in a chunk, its share. 0 if
+    /// the result was kept from an earlier run.
     pub nanos: u64,
     /// What the item used of its fuel, in wasm fuel units, the start of its instance included; only told in deterministic
     /// mode, and not of an item that was killed. The worker's own word, bounded by `Limits::fuel`.
@@ -117,6 +118,8 @@ pub struct LogRecord<'a> {
 pub struct Stats {
     /// Items with a result.
     pub done: u64,
+    /// Those of them whose result was kept from an earlier run: see `PoolBuilder::cache_results`.
+    pub cached: u64,
     /// Items that failed, by kind, in the order of `FailureKind`.
     pub failed: Vec<(crate::failure::FailureKind, u64)>,
     /// Workers started.

@@ -7,9 +7,11 @@ use std::thread::Thread;
 
 use super::core::unusable;
 use super::error::Error;
+use super::memo::{JobMemo, Memo};
 use super::options::{Bytes, Outcome};
 use super::payload::Payload;
 use super::supervisor::Shared;
+use crate::cache::ResultKey;
 use crate::failure::FailureKind;
 use crate::ids::JobId;
 use crate::sys::clock::now;
@@ -46,11 +48,20 @@ impl Drop for JobGuard {
 pub struct Feeder {
     shared: Arc<Shared>,
     id: JobId,
+    /// Where results of earlier runs are looked for, if they are.
+    memo: Option<JobMemo>,
+    /// The index of the next item.
+    next: u64,
 }
 
 impl Feeder {
-    pub(super) fn new(shared: Arc<Shared>, id: JobId) -> Feeder {
-        Feeder { shared, id }
+    pub(super) fn new(shared: Arc<Shared>, id: JobId, memo: Option<JobMemo>) -> Feeder {
+        Feeder {
+            shared,
+            id,
+            memo,
+            next: 0,
+        }
     }
 
     /// Adds an item; waits while the job has enough under way. False once the job wants no more: it stopped at a
@@ -58,9 +69,18 @@ impl Feeder {
     ///
     /// An item that cannot be taken (a file that cannot be read, 4 GiB or more) fails as `invalid-input` in its place.
     pub fn push(&mut self, item: Payload) -> bool {
-        match item.store() {
-            Ok(stored) => self.with_room(|job| job.push(stored)),
-            Err(e) => self.push_failed(format!("the item cannot be read: {e}")),
+        let stored = match item.store() {
+            Ok(stored) => stored,
+            Err(e) => return self.push_failed(format!("the item cannot be read: {e}")),
+        };
+        let Some(memo) = &self.memo else {
+            return self.with_room(|job| job.push(stored, None));
+        };
+        // An item that cannot be mapped is run, and its result not kept.
+        let key = memo.key(self.next, &stored).ok();
+        match key.and_then(|key| memo.find(&key)) {
+            Some(known) => self.with_room(|job| job.push_known(known)),
+            None => self.with_room(|job| job.push(stored, key)),
         }
     }
 
@@ -92,6 +112,7 @@ impl Feeder {
             };
             if job.has_room(workers) {
                 push(job);
+                self.next += 1;
                 let was_alone = job.waiting() <= workers;
                 if was_alone || job.waiting().is_multiple_of(64) {
                     core.pump();
@@ -123,11 +144,14 @@ impl Drop for Feeder {
 /// The way out of a job. Dropping it cancels the job.
 pub struct Results {
     job: Arc<JobGuard>,
+    /// Where results are kept, if they are.
+    memo: Option<Arc<Memo>>,
 }
 
 /// What a reader finds.
 enum Found {
-    Outcome(Outcome),
+    /// And the key under which it is to be kept, if it is.
+    Outcome(Outcome, Option<Box<ResultKey>>),
     /// One of the values that are taken one by one.
     Emitted(Bytes),
     Room,
@@ -137,9 +161,10 @@ enum Found {
 }
 
 impl Results {
-    pub(super) fn new(shared: Arc<Shared>, id: JobId) -> Results {
+    pub(super) fn new(shared: Arc<Shared>, id: JobId, memo: Option<Arc<Memo>>) -> Results {
         Results {
             job: Arc::new(JobGuard { shared, id }),
+            memo,
         }
     }
 
@@ -154,7 +179,7 @@ impl Results {
         }
         match job.take() {
             // Items that were cancelled because the job stopped are no news: the failure that stopped it was.
-            Some(o)
+            Some((o, _))
                 if o.result
                     .as_ref()
                     .is_err_and(|f| f.kind == FailureKind::Cancelled)
@@ -165,7 +190,7 @@ impl Results {
                     None => Found::End,
                 }
             }
-            Some(outcome) => Found::Outcome(outcome),
+            Some((outcome, key)) => Found::Outcome(outcome, key),
             None if job.is_over() => match broken {
                 Some(broken) if job.limit() == 0 => Found::Error(broken.error()),
                 _ => Found::End,
@@ -194,7 +219,7 @@ impl Results {
     pub(super) fn next_value(&mut self) -> Option<Result<Value, Error>> {
         match self.find(false) {
             Found::Emitted(value) => Some(Ok(Value::Emitted(value))),
-            Found::Outcome(outcome) => Some(Ok(Value::Last(outcome))),
+            Found::Outcome(outcome, _) => Some(Ok(Value::Last(outcome))),
             Found::Error(error) => Some(Err(error)),
             Found::End | Found::Nothing | Found::Room => None,
         }
@@ -274,6 +299,9 @@ impl Results {
         if logs {
             self.job.shared.deliver_logs();
         }
+        if let (Some(memo), Found::Outcome(outcome, Some(key))) = (&self.memo, &found) {
+            memo.store(key, outcome);
+        }
         found
     }
 
@@ -324,7 +352,7 @@ pub(super) enum Value {
 /// The outcome that was found; inside, `None` at the end.
 fn outcome(found: Found) -> Option<Option<Result<Outcome, Error>>> {
     match found {
-        Found::Outcome(outcome) => Some(Some(Ok(outcome))),
+        Found::Outcome(outcome, _) => Some(Some(Ok(outcome))),
         Found::Error(error) => Some(Some(Err(error))),
         Found::End => Some(None),
         // Values are emitted one by one only to who asks for them.

@@ -360,6 +360,7 @@ impl Core {
                 self.failures.entry(name).or_insert((kind, 0)).1 += n;
             }
             self.stats.done += job.succeeded;
+            self.stats.cached += job.cached;
             self.stats.run_again += job.run_again;
             self.stats.fuel = self.stats.fuel.saturating_add(job.fuel);
         }
@@ -592,6 +593,7 @@ impl Core {
         let mut failures = self.failures.clone();
         for job in self.jobs.values() {
             stats.done += job.succeeded;
+            stats.cached += job.cached;
             stats.run_again += job.run_again;
             stats.fuel = stats.fuel.saturating_add(job.fuel);
             for (name, (kind, n)) in &job.failed {

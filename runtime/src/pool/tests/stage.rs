@@ -195,8 +195,8 @@ impl Stage {
         let target = Target::Export("f".into());
         let id = self.shared.core().add_job(target, options, false).unwrap();
         (
-            Feeder::new(self.shared.clone(), id),
-            Results::new(self.shared.clone(), id),
+            Feeder::new(self.shared.clone(), id, None),
+            Results::new(self.shared.clone(), id, None),
         )
     }
 
