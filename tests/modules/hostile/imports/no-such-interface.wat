@@ -1,7 +1,7 @@
-;; Imports an interface that this version does not implement.
+;; Imports an interface that the package of the host does not have.
 ;;! refused: wasmpool:task only
 (component
-  (import "wasmpool:task/buffers@0.1.0" (instance $buffers (export "page-size" (func (result u32)))))
+  (import "wasmpool:task/devices@0.1.0" (instance $devices (export "page-size" (func (result u32)))))
   (core module $code
     (func $attack (export "attack") (param $x i64) (result i64)
       (if (i64.lt_s (local.get $x) (i64.const 0))
