@@ -125,7 +125,8 @@ fn no_flags_mean_the_defaults_of_the_library() {
     assert_eq!(plan.limits, Limits::new());
     assert_eq!((plan.isolation, plan.deterministic), (None, None));
     assert!(!plan.backtrace_on_timeout);
-    assert!(plan.cache && plan.workers.is_none() && plan.max_items_per_worker.is_none());
+    assert!(plan.cache && !plan.cache_results);
+    assert!(plan.workers.is_none() && plan.max_items_per_worker.is_none());
 }
 
 /// The help promises defaults in words; here they are read and compared.
@@ -142,7 +143,8 @@ fn limits_in_the_help_are_those_of_the_library() {
     };
     let isolation = map.get_arguments().find(|a| a.get_id() == "isolation");
     let isolation = isolation.unwrap().get_help().unwrap().to_string();
-    assert!(isolation.ends_with("[default: shared; with --deterministic: instance]"));
+    let words = "[default: shared; with --deterministic or --cache-results: instance]";
+    assert!(isolation.ends_with(words));
     assert_eq!(
         crate::mode::Isolation::default(),
         crate::mode::Isolation::Shared
