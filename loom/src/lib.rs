@@ -1,10 +1,11 @@
-//! The rings and the claim word of the runtime, on the model checker's atomics and memory instead of the machine's.
+//! The rings, the claim word and the leases of the runtime, on the model checker's atomics and memory instead of the machine's.
 //!
 //! `cargo test --manifest-path loom/Cargo.toml` runs the models in `tests/`: small programs of two threads, under every
 //! order of their steps and every value that a relaxed load may see. Part of `cargo xtask ci`. Without any one of the
-//! fences, acquires and releases in `ring`, or with a claim that is not taken back in one step, a model fails.
+//! fences, acquires and releases in `ring`, or with a claim or a
+//! lease that is not taken back in one step, a model fails.
 //!
-//! `ring` and `page` are the runtime's own files, taken in by path. What they stand on is replaced: `ipc::ground` has
+//! `ring`, `page` and `lease` are the runtime's own files, taken in by path. What they stand on is replaced: `ipc::ground` has
 //! loom's atomics and a ring of 32 bytes, so that it is full after two frames; `sys::memory` has cells that notice when
 //! two threads touch a byte without an order between them. Not shown here: what a hostile side may do, which the tests
 //! of `pool` and the fuzz targets try, and loads and stores that are sequentially consistent beyond what fences make of
@@ -23,6 +24,7 @@ pub mod ipc {
         /// Bytes of each ring: two of the largest frames, and a bit.
         pub const RING_BYTES: usize = 32;
     }
+    pub mod lease;
     pub mod page;
     pub mod ring;
 }

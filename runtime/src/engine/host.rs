@@ -76,6 +76,9 @@ pub trait Host: Clone + Send + Sync + 'static {
         op: Op,
         message: &[u8],
     ) -> Result<(Answer, Vec<u8>), HostError>;
+    /// Acquires or releases, for an instance, a lock by its number among the grants, without asking. False: it has to be
+    /// asked for with [`Host::call`].
+    fn use_lent(&self, instance: u32, lock: u16, op: Op) -> bool;
     /// The number of another instance, among those that this host hears of.
     fn new_instance(&self) -> u32;
     /// An instance that has asked something of an object is over.

@@ -1,4 +1,4 @@
-//! What the protocols in shared memory stand on: the processor's atomics, and how large a ring is. `ring` and `page` name
+//! What the protocols in shared memory stand on: the processor's atomics, and how large a ring is. `ring`, `page` and `lease` name
 //! nothing else of the machine but the memory itself, so that the model checker in `loom/` can put its own in this place.
 
 pub use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};

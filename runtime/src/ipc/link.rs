@@ -3,11 +3,13 @@
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use rustix::process::Pid;
 
 use super::frame::is_answer;
+use super::lease::Lease;
 use super::page::{Page, RING_BYTES, SHARED_BYTES, TO_HOST, TO_WORKER};
 use super::ring::{Consumer, Corrupt, Place, Producer};
 use super::wire::{self, FromWorker, ToWorkerMessage};
@@ -59,7 +61,7 @@ fn page(memory: &Shared) -> &Page {
 #[derive(Debug)]
 pub struct HostLink {
     socket: Socket,
-    memory: Shared,
+    memory: Arc<Shared>,
     out: Producer,
     input: Consumer,
     /// Files that the worker was given for results that are not read yet, with their sizes.
@@ -70,6 +72,33 @@ pub struct HostLink {
     rang: u64,
     /// The worker broke the protocol: its frames are not looked at any more.
     distrusted: bool,
+}
+
+/// The host's side of a lock that an instance of a worker may be lent.
+#[derive(Debug)]
+pub struct LeaseEnd {
+    memory: Arc<Shared>,
+    lock: u16,
+    instance: u32,
+}
+
+impl LeaseEnd {
+    fn word(&self) -> Option<&Lease> {
+        page(&self.memory).leases.get(usize::from(self.lock))
+    }
+
+    /// Lends the lock, which the instance holds `depth` times.
+    pub fn lend(&self, recursive: bool, depth: u32) {
+        if let Some(word) = self.word() {
+            word.lend(self.instance, recursive, depth);
+        }
+    }
+
+    /// Takes the lock back, and says how often the instance holds it, by its worker's own account.
+    pub fn recall(&self) -> u32 {
+        let word = self.word();
+        word.map_or(0, |word| word.recall(self.instance))
+    }
 }
 
 /// A control message from a worker, with the process that sent it.
@@ -101,7 +130,7 @@ impl HostLink {
         let (socket, theirs) = Socket::pair()?;
         socket.want_sender()?;
         let fd = fixed_memfd("wasmpool-rings", SHARED_BYTES as u64)?;
-        let memory = Shared::map(&fd, SHARED_BYTES)?;
+        let memory = Arc::new(Shared::map(&fd, SHARED_BYTES)?);
         let link = HostLink {
             socket,
             memory,
@@ -125,6 +154,16 @@ impl HostLink {
     /// The words shared with the worker.
     pub fn page(&self) -> &Page {
         page(&self.memory)
+    }
+
+    /// The word by which an instance may be lent the lock of this number, if there is one.
+    pub fn lease(&self, lock: u16, instance: u32) -> Option<LeaseEnd> {
+        self.page().leases.get(usize::from(lock))?;
+        Some(LeaseEnd {
+            memory: self.memory.clone(),
+            lock,
+            instance,
+        })
     }
 
     /// The socket, to wait for.

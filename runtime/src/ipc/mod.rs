@@ -3,6 +3,7 @@
 //!
 //! - `ground`: the atomics that all of it stands on.
 //! - `page`: the words that both sides of a worker's shared memory read and write.
+//! - `lease`: a lock that an instance was lent, as one of those words.
 //! - `ring`: byte rings in it, frames in and out.
 //! - `frame`: what the frames mean.
 //! - `call`: what a worker asks of shared objects, and the answers.
@@ -18,6 +19,7 @@ pub mod call;
 pub mod frame;
 pub mod ground;
 pub mod launch;
+pub mod lease;
 pub mod link;
 pub mod lookup;
 pub mod manifest;

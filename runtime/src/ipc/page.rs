@@ -4,6 +4,7 @@
 
 pub use super::ground::RING_BYTES;
 use super::ground::{AtomicU32, AtomicU64, Ordering};
+use super::lease::{LEASES, Lease};
 use crate::ids::Seq;
 use crate::sys::memory::PAGE;
 use std::mem::offset_of;
@@ -52,6 +53,8 @@ pub struct Page {
     pub spin: Line<AtomicU64>,
     /// The number of the item that is to be given up, plus 2^32; 0 for none. Written by the host.
     pub cancelled: Line<AtomicU64>,
+    /// Locks that the worker was lent, by their numbers among what it was granted.
+    pub leases: [Lease; LEASES],
 }
 
 const _: () = assert!(
@@ -61,7 +64,8 @@ const _: () = assert!(
 const _: () = assert!(
     offset_of!(Page, to_host) == 256
         && offset_of!(Page, claim) == 512
-        && offset_of!(Page, cancelled) == 704,
+        && offset_of!(Page, cancelled) == 704
+        && offset_of!(Page, leases) == 768,
     "the layout of shared memory changed: raise `wire::VERSION` and correct this line"
 );
 

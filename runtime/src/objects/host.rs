@@ -113,6 +113,7 @@ fn caller(holder: HolderId, mail: Arc<dyn Mail>) -> Caller {
         name,
         mail,
         ticket,
+        lend: None,
     }
 }
 

@@ -71,6 +71,6 @@ pub use semaphore::{Permit, ReleaseError, Semaphore};
 pub(crate) use message::{Bytes, MAX_OWNED, Message};
 #[allow(unused_imports)]
 pub(crate) use object::{
-    Caller, Delivered, HolderId, Mail, Memory, Object, Reply, Rights, Waiting, Watch, Words,
+    Caller, Delivered, HolderId, Lend, Mail, Memory, Object, Reply, Rights, Waiting, Watch, Words,
     cancel, end, seen, undelivered, waiting,
 };

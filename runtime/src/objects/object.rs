@@ -37,6 +37,18 @@ pub(crate) struct Caller {
     pub(crate) mail: Arc<dyn Mail>,
     /// What names this call among those that its holder has under way.
     pub(crate) ticket: u64,
+    /// Of who calls a lock: how it may be lent the lock, if it may.
+    pub(crate) lend: Option<Arc<dyn Lend>>,
+}
+
+/// Lends a lock to one holder, that acquires and releases it without a call until it is recalled.
+pub(crate) trait Lend: Send + Sync {
+    /// The lock is lent; the holder holds it `depth` times. Called under the lock of all objects.
+    fn lend(&self, recursive: bool, depth: u32);
+
+    /// The lock is not lent any more. How often the holder holds it now: its own word for it, which is no worse than a
+    /// lock that it acquires and never releases. Called under the lock of all objects.
+    fn recall(&self) -> u32;
 }
 
 /// Takes answers that were not immediate.

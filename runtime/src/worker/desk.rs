@@ -555,6 +555,16 @@ impl Host for Desk {
         self.state().rehearsed.take().unwrap_or_default()
     }
 
+    fn use_lent(&self, instance: u32, lock: u16, op: Op) -> bool {
+        let state = self.state();
+        let lease = state.link.page().leases.get(usize::from(lock));
+        lease.is_some_and(|lease| match op {
+            Op::Acquire(_) => lease.acquire(instance),
+            Op::Release => lease.release(instance),
+            _ => false,
+        })
+    }
+
     fn new_instance(&self) -> u32 {
         let mut state = self.state();
         state.instances = state.instances.wrapping_add(1);

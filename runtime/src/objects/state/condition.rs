@@ -38,6 +38,7 @@ impl State {
     pub(super) fn call_condition(&mut self, id: u64, call: &Call) -> Option<Reply> {
         let condition = self.conditions.get_mut(&id)?;
         let lock = self.locks.get_mut(&condition.lock)?;
+        lock.recall();
         let hub = &mut self.hub;
         let count = match call.op {
             Op::AwaitNotify(_) | Op::Notify(_) if !lock.is_held_by(call.caller.holder) => {
@@ -75,6 +76,7 @@ impl State {
         if !leave(&mut condition.waiters, wait) {
             return None;
         }
+        lock.recall();
         let waiter = self.hub.waits.get_mut(&wait)?;
         let depth = waiter.back.map_or(1, |back| back.depth);
         if lock.held.is_none() {

@@ -1,10 +1,14 @@
 //! A lock.
+//!
+//! One that only one holder uses is lent to it: it acquires and releases without a call, until anybody else calls, or it
+//! ends. While the lock is lent nobody waits for it, and `held` says nothing.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use super::{Back, Call, Hub, Phase, State, WaitId, answer, leave, refuse};
 use crate::ipc::call::{Answer, Op, Refusal, Timeout};
-use crate::objects::object::{HolderId, Reply};
+use crate::objects::object::{Caller, HolderId, Lend, Reply};
 
 /// A lock.
 pub(crate) struct LockState {
@@ -15,6 +19,10 @@ pub(crate) struct LockState {
     abandoned: bool,
     /// Those who wait for it, a condition's waiters on their way back among them.
     pub(super) waiters: VecDeque<WaitId>,
+    /// To whom it is lent.
+    lent: Option<(HolderId, Arc<dyn Lend>)>,
+    /// Who called last, if that is not over.
+    last: Option<HolderId>,
 }
 
 impl LockState {
@@ -24,6 +32,34 @@ impl LockState {
             held: None,
             abandoned: false,
             waiters: VecDeque::new(),
+            lent: None,
+            last: None,
+        }
+    }
+
+    /// Takes it back from whom it is lent to: `held` is right again.
+    pub(super) fn recall(&mut self) {
+        if let Some((holder, lend)) = self.lent.take() {
+            let most = if self.recursive { u32::MAX } else { 1 };
+            let depth = lend.recall().min(most);
+            self.held = (depth > 0).then_some((holder, depth));
+        }
+    }
+
+    /// Lends it to who has just called, if that called last too and nobody is in its way.
+    fn lend(&mut self, caller: &Caller) {
+        let alone = self.last.is_none_or(|last| last == caller.holder) && self.waiters.is_empty();
+        self.last = Some(caller.holder);
+        let depth = match self.held {
+            // Who acquires it next is to be told.
+            None if self.abandoned => return,
+            None => 0,
+            Some((by, depth)) if by == caller.holder => depth,
+            Some(_) => return,
+        };
+        if let (true, Some(lend)) = (alone, &caller.lend) {
+            lend.lend(self.recursive, depth);
+            self.lent = Some((caller.holder, lend.clone()));
         }
     }
 
@@ -94,6 +130,10 @@ impl LockState {
     }
 
     pub(super) fn end(&mut self, holder: HolderId, hub: &mut Hub) {
+        if self.lent.as_ref().is_some_and(|(to, _)| *to == holder) {
+            self.recall();
+        }
+        self.last = self.last.filter(|last| *last != holder);
         if self.is_held_by(holder) {
             self.held = None;
             self.abandoned = true;
@@ -106,17 +146,17 @@ impl State {
     pub(super) fn call_lock(&mut self, id: u64, call: &Call) -> Option<Reply> {
         let holder = call.caller.holder;
         let lock = self.locks.get_mut(&id)?;
-        match call.op {
-            Op::Acquire(timeout) => {
-                let at_once = lock.acquire(holder);
-                if at_once.is_some() {
-                    return at_once;
-                }
-                self.wait_for_lock(id, call, timeout)
-            }
+        lock.recall();
+        let reply = match call.op {
+            Op::Acquire(timeout) => match lock.acquire(holder) {
+                None => return self.wait_for_lock(id, call, timeout),
+                at_once => at_once,
+            },
             Op::Release => lock.release(&mut self.hub, holder),
-            _ => refuse(Refusal::NotPermitted),
-        }
+            _ => return refuse(Refusal::NotPermitted),
+        };
+        lock.lend(call.caller);
+        reply
     }
 
     fn wait_for_lock(&mut self, id: u64, call: &Call, timeout: Timeout) -> Option<Reply> {

@@ -155,14 +155,17 @@ impl World {
     }
 
     fn call(&mut self, who: usize, object: usize, op: Op, len: usize) {
-        // Any call says that the holder has seen what it got.
-        self.queues.iter_mut().for_each(|queue| queue.seen(who));
         self.sent += 1;
         let sent = format!("{who}.{:04}{:len$}", self.sent, "");
         let circle = self.closes_circle(who, object, op);
+        let saved = self.stage.saved;
         let reply = self
             .stage
             .call(who, &self.objects[object], Rights::ALL, op, Some(&sent));
+        if self.stage.saved == saved {
+            // Any call says that the holder has seen what it got.
+            self.queues.iter_mut().for_each(|queue| queue.seen(who));
+        }
         let wait = Wait {
             who,
             object,

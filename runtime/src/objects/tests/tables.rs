@@ -528,6 +528,37 @@ fn a_recursive_lock_is_free_once_it_was_released_as_often() {
 }
 
 #[test]
+fn a_lock_that_only_one_uses_costs_it_no_calls() {
+    for lock in [Lock::new(), Lock::recursive()] {
+        let lock = Object::from(&lock);
+        let mut stage = Stage::new(2);
+        let acquire = |stage: &mut Stage, who| {
+            let reply = stage.call(who, &lock, Rights::ALL, ACQUIRE, None);
+            assert_eq!(short(&reply.unwrap()), "acquired");
+        };
+        let release = |stage: &mut Stage, who| {
+            let reply = stage.call(who, &lock, Rights::ALL, Op::Release, None);
+            assert_eq!(short(&reply.unwrap()), "done");
+        };
+        for _ in 0..10 {
+            acquire(&mut stage, 0);
+            release(&mut stage, 0);
+        }
+        assert_eq!(stage.saved, 19, "all but the first");
+        // Another takes its place once it calls twice in a row.
+        acquire(&mut stage, 1);
+        release(&mut stage, 1);
+        assert_eq!(stage.saved, 19);
+        acquire(&mut stage, 1);
+        assert_eq!(stage.saved, 20);
+        // Who ends while it holds it in this way has abandoned it.
+        stage.end(1);
+        let reply = stage.call(0, &lock, Rights::ALL, ACQUIRE, None);
+        assert_eq!(short(&reply.unwrap()), "acquired, abandoned");
+    }
+}
+
+#[test]
 fn who_closes_a_circle_of_waits_is_told_who_waits_for_whom() {
     let locks = || ["a", "b", "c"].map(|name| Object::from(&Lock::new().named(name)));
     check(

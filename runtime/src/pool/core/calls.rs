@@ -10,8 +10,10 @@ use super::Core;
 use crate::ids::JobId;
 use crate::ipc::call::{Answer, Op, THE_ITEM};
 use crate::ipc::frame;
-use crate::ipc::link::LinkError;
-use crate::objects::{self, Caller, Delivered, HolderId, Mail, Message, Object, Reply, Rights};
+use crate::ipc::link::{LeaseEnd, LinkError};
+use crate::objects::{
+    self, Caller, Delivered, HolderId, Lend, Mail, Message, Object, Reply, Rights,
+};
 use crate::pool::job::Job;
 use crate::pool::slot::State;
 use crate::sys::clock::now;
@@ -120,6 +122,16 @@ impl Mail for Mailbox {
     }
 }
 
+impl Lend for LeaseEnd {
+    fn lend(&self, recursive: bool, depth: u32) {
+        LeaseEnd::lend(self, recursive, depth);
+    }
+
+    fn recall(&self) -> u32 {
+        LeaseEnd::recall(self)
+    }
+}
+
 impl Core {
     /// A worker asks something of an object. An error means that it broke the protocol.
     pub(super) fn on_call(
@@ -167,11 +179,17 @@ impl Core {
         };
         self.calls += 1;
         let ticket = self.calls;
+        let link = place.link.as_ref();
+        let lend = match &granted.object {
+            Object::Lock(_) => link.and_then(|link| link.lease(object, instance)),
+            _ => None,
+        };
         let caller = Caller {
             holder,
             name: self.names[at].clone(),
             mail: self.mailbox.clone(),
             ticket,
+            lend: lend.map(|end| Arc::new(end) as Arc<dyn Lend>),
         };
         self.mailbox.watch();
         match granted.object.call(&caller, granted.rights, op, message) {
