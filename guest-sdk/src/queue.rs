@@ -158,6 +158,9 @@ impl fmt::Display for TaskDoneError {
 
 impl std::error::Error for TaskDoneError {}
 
+/// Messages at most that one call puts.
+const SOME: usize = 1024;
+
 /// A handle to one queue. Dropping it neither closes the queue nor loses a message.
 #[derive(Debug)]
 pub struct Queue(host::Queue);
@@ -204,6 +207,41 @@ impl Queue {
         self.0.try_put(message)
     }
 
+    /// Appends messages in their order, waiting for room where there is none. Many small messages cost little more in
+    /// this way than one.
+    ///
+    /// # Errors
+    ///
+    /// As [`put`](Self::put), of the first message that was not put. How many were is not told: put them singly, or with
+    /// [`put_some`](Self::put_some), where that matters.
+    pub fn put_all<M: Into<Vec<u8>>>(
+        &self,
+        messages: impl IntoIterator<Item = M>,
+    ) -> Result<(), PutError> {
+        let mut messages = messages.into_iter().map(M::into);
+        loop {
+            let some: Vec<Vec<u8>> = messages.by_ref().take(SOME).collect();
+            if some.is_empty() {
+                return Ok(());
+            }
+            let mut put = 0;
+            while put < some.len() {
+                put += self.put_some(&some[put..])?;
+            }
+        }
+    }
+
+    /// Appends the first of these messages, waiting for room, and as many of the others as there is room for at once, and
+    /// as fit into one call: some 60 KiB. How many were put: always the first ones, and none only of none.
+    ///
+    /// # Errors
+    ///
+    /// As [`put`](Self::put), of the first message.
+    pub fn put_some(&self, messages: &[Vec<u8>]) -> Result<usize, PutError> {
+        let messages = &messages[..messages.len().min(SOME)];
+        Ok(self.0.put_many(messages, None)?.min(messages.len()))
+    }
+
     /// As [`put`](Self::put), of a value.
     ///
     /// # Errors
@@ -238,6 +276,18 @@ impl Queue {
     /// As `get`, and [`GetError::Empty`].
     pub fn try_get(&self) -> Result<Vec<u8>, GetError> {
         self.0.try_get()
+    }
+
+    /// Takes the first message, waiting for one, and with it those that are there already: at most `most`, and no more
+    /// than some 60 KiB. They are this consumer's from then on, so a slow one leaves more to others with a small `most`.
+    /// Of a joinable queue each is confirmed by itself.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    pub fn get_some(&self, most: usize) -> Result<Vec<Vec<u8>>, GetError> {
+        self.0
+            .get_many(u32::try_from(most).unwrap_or(u32::MAX), None)
     }
 
     /// As [`get`](Self::get), of a value.

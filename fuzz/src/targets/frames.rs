@@ -4,7 +4,7 @@ use super::LIST_BYTES;
 use crate::encoding::Encoding;
 use crate::failure::FailureKind;
 use crate::ids::Seq;
-use crate::ipc::call::{Answer, Op, Refusal, Word};
+use crate::ipc::call::{Answer, MAX_PACK, Op, Pack, Refusal, Word, unpack};
 use crate::ipc::frame::{
     CHUNK_HEAD, ChunkHead, Ended, ITEM_HEAD, ItemHead, Level, RESULT_HEAD, Status, Target, ToHost,
     ToWorker, decode_to_host, decode_to_worker, encode_answer, encode_bind, encode_call,
@@ -43,6 +43,7 @@ pub fn to_host(data: &[u8]) -> bool {
             // Numbers need not have been written in the shortest way.
             assert!(again.len() <= data.len());
             assert_eq!(decode_to_host(&again).as_ref(), Ok(&frame));
+            packed(message.unwrap_or_default());
             return true;
         }
         ToHost::Ended(item, ended) => {
@@ -116,6 +117,17 @@ pub fn to_worker(data: &[u8]) -> bool {
     true
 }
 
+/// Several messages in one.
+fn packed(bytes: &[u8]) {
+    let Some(messages) = bounded(bytes, 16, 4096, || unpack(bytes)) else {
+        return;
+    };
+    let mut pack = Pack::default();
+    let fits = messages.iter().all(|message| pack.push(message));
+    assert_eq!(fits, bytes.len() <= MAX_PACK);
+    assert!(!fits || pack.bytes() == bytes && pack.messages() == messages.len());
+}
+
 fn split(payload: &[u8], count: usize) {
     let mut ranges = Vec::new();
     // Four bytes an item at least, two words a range, and what was there while the list grew.
@@ -132,6 +144,12 @@ fn split(payload: &[u8], count: usize) {
         }
         assert_eq!((at, ranges.len()), (payload.len(), count));
     }
+}
+
+fn pack(messages: &[&[u8]]) -> Vec<u8> {
+    let mut pack = Pack::default();
+    assert!(messages.iter().all(|message| pack.push(message)));
+    pack.bytes().to_vec()
 }
 
 pub fn to_host_seeds() -> Vec<(&'static str, Vec<u8>)> {
@@ -167,6 +185,11 @@ pub fn to_host_seeds() -> Vec<(&'static str, Vec<u8>)> {
             "put",
             [&call(Op::Put(None), false)[..], b"message"].concat(),
         ),
+        (
+            "put-many",
+            [&call(Op::PutMany(None), false)[..], &pack(&[b"one", b""])].concat(),
+        ),
+        ("get-many", call(Op::GetMany(64, Some(5)), false)),
         ("put-in-a-file", call(Op::Put(Some(1 << 40)), true)),
         ("wait", call(Op::AwaitWord(8, Word::U64(7), Some(0)), false)),
         (
@@ -213,6 +236,10 @@ pub fn to_worker_seeds() -> Vec<(&'static str, Vec<u8>)> {
         (
             "message",
             [&answer(Answer::Message)[..], b"message"].concat(),
+        ),
+        (
+            "messages",
+            [&answer(Answer::Messages)[..], &pack(&[b"one", b"two"])].concat(),
         ),
         ("deadlock", answer(Answer::Refused(circle))),
         ("bind-export", encode_bind(0, &export).expect("small")),

@@ -268,6 +268,25 @@ impl Queue {
         self.0.try_get().map_err(get_error)
     }
 
+    pub(crate) fn put_many(
+        &self,
+        messages: &[Vec<u8>],
+        timeout: Option<Duration>,
+    ) -> Result<usize, PutError> {
+        let put = self.0.put_many(messages, nanoseconds(timeout));
+        put.map(|put| put as usize).map_err(put_error)
+    }
+
+    pub(crate) fn get_many(
+        &self,
+        most: u32,
+        timeout: Option<Duration>,
+    ) -> Result<Vec<Vec<u8>>, GetError> {
+        self.0
+            .get_many(most, nanoseconds(timeout))
+            .map_err(get_error)
+    }
+
     pub(crate) fn length(&self) -> u64 {
         self.0.length()
     }

@@ -90,6 +90,32 @@ impl Queue {
         }
     }
 
+    pub(crate) fn put_many(
+        &self,
+        messages: &[Vec<u8>],
+        timeout: Option<Duration>,
+    ) -> Result<usize, PutError> {
+        let Some((first, others)) = messages.split_first() else {
+            return Ok(0);
+        };
+        self.put(first, timeout)?;
+        let put = others.iter().take_while(|next| self.try_put(next).is_ok());
+        Ok(1 + put.count())
+    }
+
+    pub(crate) fn get_many(
+        &self,
+        most: u32,
+        timeout: Option<Duration>,
+    ) -> Result<Vec<Vec<u8>>, GetError> {
+        let Some(more) = most.checked_sub(1) else {
+            return Ok(Vec::new());
+        };
+        let mut got = vec![self.get(timeout)?];
+        got.extend((0..more).map_while(|_| self.try_get().ok()));
+        Ok(got)
+    }
+
     pub(crate) fn length(&self) -> u64 {
         self.0.messages.borrow().len() as u64
     }

@@ -65,6 +65,7 @@ fn main() -> Result<(), Error> {
 
     let (size, order) = if full { (1 << 30, 1024) } else { (1 << 20, 64) };
     let queues = Queues::new();
+    let batches = queues.at_once(64);
     let numbers = Numbers::new(size);
     let matrices = Matrices::new(order);
     let (lock, value) = (Lock::new(), Value::new(0_u64).expect("there is memory"));
@@ -120,7 +121,13 @@ fn main() -> Result<(), Error> {
         ];
         rows.extend(whats.map(|(name, n, what)| python.row(name, n, what)));
     }
-    let sizes = [(8, 20_000), (1 << 10, 20_000), (1 << 20, 50)];
+    let sizes = [
+        (&queues, 8, 20_000),
+        (&queues, 1 << 10, 20_000),
+        (&queues, 1 << 20, 50),
+        (&batches, 8, 100_000),
+        (&batches, 1 << 10, 50_000),
+    ];
     let names = [
         [
             "queue, 8 B, host to guest: a message",
@@ -140,9 +147,21 @@ fn main() -> Result<(), Error> {
             "queue, 1 MiB, process to process",
             "queue, 1 MiB, worker to worker of a pool",
         ],
+        [
+            "queue, 8 B, 64 at once, host to guest",
+            "queue, 8 B, 64 at once, guest to host",
+            "queue, 8 B, 64 at once, process to process",
+            "queue, 8 B, 64 at once, worker to worker",
+        ],
+        [
+            "queue, 1 KiB, 64 at once, host to guest",
+            "queue, 1 KiB, 64 at once, guest to host",
+            "queue, 1 KiB, 64 at once, process to process",
+            "queue, 1 KiB, 64 at once, worker to worker",
+        ],
     ];
-    for (((bytes, n), names), queue) in sizes.into_iter().zip(names).zip(QUEUE) {
-        let q = &queues;
+    let beside = QUEUE.into_iter().chain([QUEUE[0], QUEUE[1]]);
+    for (((q, bytes, n), names), queue) in sizes.into_iter().zip(names).zip(beside) {
         let (a, b, two) = (&a, &b, &two);
         let runs: [Measure<'_>; 4] = [
             Box::new(move |n, out| q.to_guest(a, bytes, n, out)),

@@ -14,6 +14,8 @@ const WARM_UP: usize = 20;
 pub struct Queues {
     there: Queue,
     back: Queue,
+    /// Messages that a guest puts, or gets, at once.
+    batch: u64,
 }
 
 impl Queues {
@@ -21,6 +23,16 @@ impl Queues {
         Queues {
             there: Queue::new(),
             back: Queue::new(),
+            batch: 1,
+        }
+    }
+
+    /// The same queues, to use so many messages at once.
+    pub fn at_once(&self, batch: u64) -> Queues {
+        Queues {
+            there: self.there.clone(),
+            back: self.back.clone(),
+            batch,
         }
     }
 
@@ -36,7 +48,7 @@ impl Queues {
     pub fn to_guest(&self, pool: &Pool, bytes: usize, n: usize, out: &mut Vec<f64>) {
         let message = vec![7_u8; bytes];
         let start = Instant::now();
-        let guest = submit::<_, u64>(pool, "get-many", ("there", n));
+        let guest = self.get(pool, "there", n);
         for _ in 0..n {
             self.there.put(&message, None).expect("the queue is open");
         }
@@ -48,7 +60,7 @@ impl Queues {
     /// From a guest to this process.
     pub fn to_host(&self, pool: &Pool, bytes: usize, n: usize, out: &mut Vec<f64>) {
         let start = Instant::now();
-        let guest = submit::<_, ()>(pool, "put-many", ("back", n, bytes));
+        let guest = self.put(pool, "back", n, bytes);
         for _ in 0..n {
             let message = self.back.get(None).expect("the queue is open");
             assert_eq!(message.len(), bytes);
@@ -60,12 +72,26 @@ impl Queues {
     /// From a worker to another.
     pub fn between(&self, from: &Pool, to: &Pool, bytes: usize, n: usize, out: &mut Vec<f64>) {
         let start = Instant::now();
-        let consumer = submit::<_, u64>(to, "get-many", ("there", n));
-        let producer = submit::<_, ()>(from, "put-many", ("there", n, bytes));
+        let consumer = self.get(to, "there", n);
+        let producer = self.put(from, "there", n, bytes);
         let got = consumer.wait().expect("an item without a fault");
         out.push(start.elapsed().as_nanos() as f64 / n as f64);
         producer.wait().expect("an item without a fault");
         assert_eq!(got, (n * bytes) as u64);
+    }
+
+    fn get(&self, pool: &Pool, queue: &str, n: usize) -> Handle<u64> {
+        match self.batch {
+            1 => submit(pool, "get-many", (queue, n)),
+            batch => submit(pool, "get-batches", (queue, n, batch)),
+        }
+    }
+
+    fn put(&self, pool: &Pool, queue: &str, n: usize, bytes: usize) -> Handle<()> {
+        match self.batch {
+            1 => submit(pool, "put-many", (queue, n, bytes)),
+            batch => submit(pool, "put-batches", (queue, n, bytes, batch)),
+        }
     }
 
     /// To a guest and back.

@@ -21,6 +21,10 @@ pub enum Op {
     Put(Timeout),
     /// Queue: take the first message. [`Answer::Message`].
     Get(Timeout),
+    /// Queue: append packed messages, and wait for room for the first only. [`Answer::Number`]: how many were appended.
+    PutMany(Timeout),
+    /// Queue: take at most so many messages, and wait for the first only. [`Answer::Message`], or [`Answer::Messages`].
+    GetMany(u32, Timeout),
     /// Queue: how many messages wait. [`Answer::Number`].
     Length,
     /// Joinable queue: the first message got is dealt with. [`Answer::Done`].
@@ -86,14 +90,16 @@ pub enum Op {
 impl Op {
     /// Whether a message comes with it.
     pub fn takes_message(self) -> bool {
-        matches!(self, Op::Put(_) | Op::Send(_))
+        matches!(self, Op::Put(_) | Op::PutMany(_) | Op::Send(_))
     }
 
     /// The time that it may wait; 0 for what never waits.
     pub fn timeout(self) -> Timeout {
         match self {
             Op::Put(timeout)
+            | Op::PutMany(timeout)
             | Op::Get(timeout)
+            | Op::GetMany(_, timeout)
             | Op::Join(timeout)
             | Op::Send(timeout)
             | Op::Receive(timeout)
@@ -123,6 +129,58 @@ impl Op {
     }
 }
 
+/// Bytes of packed messages together, at most.
+pub const MAX_PACK: usize = 60 << 10;
+
+/// Several short messages in one: each behind its length.
+#[derive(Debug, Default)]
+pub struct Pack {
+    bytes: Vec<u8>,
+    messages: usize,
+}
+
+impl Pack {
+    /// Bytes that a message of this length takes.
+    pub fn cost(len: usize) -> usize {
+        len.saturating_add(4)
+    }
+
+    /// Adds a message. False if it does not fit.
+    pub fn push(&mut self, message: &[u8]) -> bool {
+        let fits = Pack::cost(message.len()) <= MAX_PACK - self.bytes.len();
+        if fits {
+            self.bytes
+                .extend_from_slice(&(message.len() as u32).to_le_bytes());
+            self.bytes.extend_from_slice(message);
+            self.messages += 1;
+        }
+        fits
+    }
+
+    /// How many messages are in it.
+    pub fn messages(&self) -> usize {
+        self.messages
+    }
+
+    /// What [`unpack`] takes apart.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// Takes packed messages apart. `None` if they are no such thing.
+pub fn unpack(mut bytes: &[u8]) -> Option<Vec<&[u8]>> {
+    let mut messages = Vec::new();
+    while !bytes.is_empty() {
+        let (len, rest) = bytes.split_first_chunk::<4>()?;
+        let len = usize::try_from(u32::from_le_bytes(*len)).ok()?;
+        let (message, rest) = rest.split_at_checked(len)?;
+        messages.push(message);
+        bytes = rest;
+    }
+    Some(messages)
+}
+
 /// A value to compare a word of a buffer with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Word {
@@ -139,6 +197,8 @@ pub enum Answer {
     Done,
     /// The message that stands behind the answer.
     Message,
+    /// The packed messages that stand behind the answer, at least two.
+    Messages,
     /// A number.
     Number(u64),
     /// Yes or no.
@@ -243,5 +303,34 @@ impl Kind {
             Kind::Queue { largest, .. } | Kind::PipeEnd { largest } => largest,
             _ => 0,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packed_messages_come_back() {
+        let mut pack = Pack::default();
+        let messages: [&[u8]; 4] = [b"one", b"", &[7; 1000], b"\0"];
+        assert!(messages.iter().all(|message| pack.push(message)));
+        assert_eq!(pack.messages(), 4);
+        assert_eq!(unpack(pack.bytes()).unwrap(), messages);
+        assert_eq!(unpack(b"").unwrap(), [b""; 0]);
+        for cut in 1..3 {
+            assert_eq!(unpack(&pack.bytes()[..cut]), None);
+            assert_eq!(unpack(&pack.bytes()[..pack.bytes().len() - cut]), None);
+        }
+        assert_eq!(unpack(&u32::MAX.to_le_bytes()), None);
+    }
+
+    #[test]
+    fn there_is_an_end_to_what_is_packed() {
+        let mut pack = Pack::default();
+        assert!(!pack.push(&[0; MAX_PACK - 3]));
+        assert!(pack.push(&[0; MAX_PACK - 8]) && pack.push(b""));
+        assert!(!pack.push(b""));
+        assert_eq!((pack.messages(), pack.bytes().len()), (2, MAX_PACK));
     }
 }

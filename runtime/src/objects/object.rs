@@ -202,6 +202,18 @@ impl Object {
         reply
     }
 
+    /// Puts more messages behind one that the same caller has just put into a queue, in their order, as many as there is
+    /// room for now. How many.
+    pub(crate) fn put_more(&self, messages: &[Message]) -> usize {
+        with(|state| state.put_more(self.handle().which, messages))
+    }
+
+    /// Takes more messages behind one that this holder has just taken from a queue: those that are there, as long as
+    /// `may` says so of the next one's length.
+    pub(crate) fn take_more(&self, holder: HolderId, may: impl FnMut(u64) -> bool) -> Vec<Message> {
+        with(|state| state.take_more(self.handle().which, holder, may))
+    }
+
     /// Bytes of the largest message that it takes; 0 of what takes none.
     pub(crate) fn largest_message(&self) -> u64 {
         with(|state| state.largest_message(self.handle().which))
@@ -321,8 +333,8 @@ impl Drop for Watch {
 impl fmt::Display for Waiting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = match self.op {
-            Op::Put(_) => "for room in the queue",
-            Op::Get(_) => "for a message of the queue",
+            Op::Put(_) | Op::PutMany(_) => "for room in the queue",
+            Op::Get(_) | Op::GetMany(..) => "for a message of the queue",
             Op::Join(_) => "for all to be dealt with in the queue",
             Op::Send(_) => "for room in the pipe",
             Op::Receive(_) | Op::Poll(_) => "for a message of the pipe",

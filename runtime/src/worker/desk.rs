@@ -386,7 +386,7 @@ impl State {
             return Err(std::io::Error::from(std::io::ErrorKind::InvalidData).into());
         };
         let message = match (&answer, message) {
-            (Answer::Message, Some(bytes)) => bytes.to_vec(),
+            (Answer::Message | Answer::Messages, Some(bytes)) => bytes.to_vec(),
             (Answer::Message, None) => self.link.message()?.ok_or(Fault::Gone)?.to_vec(),
             _ => Vec::new(),
         };

@@ -26,8 +26,9 @@ const KILLS: usize = 500;
 /// What is done under fire.
 type Test = fn(Isolation);
 
-const TESTS: [(&str, Test); 11] = [
+const TESTS: [(&str, Test); 12] = [
     ("consumers", consumers),
+    ("consumers_of_many", consumers_of_many),
     ("producers", producers),
     ("joinable", joinable),
     ("dead_letters", dead_letters),
@@ -134,6 +135,15 @@ fn until_done(pool: &Pool, task: &str, args: &Json) -> Json {
 /// Consumers of plain queues: what was delivered and not looked at is counted; nothing else is lost, nothing comes twice,
 /// and each lane keeps its order.
 fn consumers(isolation: Isolation) {
+    relayed("consumers", isolation, None);
+}
+
+/// The same, of consumers that take up to seven messages at once.
+fn consumers_of_many(isolation: Isolation) {
+    relayed("consumers_of_many", isolation, Some(7));
+}
+
+fn relayed(test: &str, isolation: Isolation, most: Option<u32>) {
     let lanes = [(); 2].map(|()| (Queue::builder().messages(20).build(), Queue::new()));
     let mut pool = builder(isolation, 2);
     for (lane, (from, to)) in lanes.iter().enumerate() {
@@ -142,7 +152,7 @@ fn consumers(isolation: Isolation) {
             .queue(format!("to{lane}"), to, Direction::Put);
     }
     let pool = open(pool);
-    let put = under_fire("consumers", isolation, |firing| {
+    let put = under_fire(test, isolation, |firing| {
         thread::scope(|scope| {
             let feeders = lanes.each_ref().map(|(from, _)| {
                 scope.spawn(move || {
@@ -162,8 +172,12 @@ fn consumers(isolation: Isolation) {
             });
             for lane in 0..lanes.len() {
                 let pool = &pool;
-                let lane = json!([format!("from{lane}"), format!("to{lane}")]);
-                scope.spawn(move || until_done(pool, "relay", &lane));
+                let (from, to) = (format!("from{lane}"), format!("to{lane}"));
+                let (task, lane) = match most {
+                    None => ("relay", json!([from, to])),
+                    Some(most) => ("relay-some", json!([from, to, most])),
+                };
+                scope.spawn(move || until_done(pool, task, &lane));
             }
             feeders.map(|feeder| feeder.join().unwrap())
         })

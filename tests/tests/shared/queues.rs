@@ -17,6 +17,7 @@ use super::common::{
 
 pub fn add(suite: Suite) -> Suite {
     let suite = for_each(suite, &ALL, "queues::operations", operations);
+    let suite = for_each(suite, &ALL, "queues::many_at_once", many_at_once);
     let suite = for_each(suite, &ALL, "queues::lengths", lengths);
     let suite = for_each(suite, &ALL, "queues::many_of_both", many_of_both);
     let suite = for_each(suite, &ALL, "queues::two_pools", two_pools);
@@ -108,6 +109,82 @@ fn operations(isolation: Isolation) {
     assert!(matches!(queue.try_get(), Err(GetError::Closed)));
     assert!(matches!(queue.try_put("x"), Err(PutError::Closed)));
     assert_eq!(queue.lost(), 0);
+}
+
+fn many_at_once(isolation: Isolation) {
+    let queue = Queue::builder().messages(4).build();
+    let jobs = Queue::builder().joinable(true).build();
+    let large = Queue::new();
+    let pool = builder(isolation, 1)
+        .queue("four", &queue, Direction::Both)
+        .queue("in", &queue, Direction::Put)
+        .queue("out", &queue, Direction::Get)
+        .queue("jobs", &jobs, Direction::Both)
+        .queue("large", &large, Direction::Both);
+    let pool = open(pool);
+    let some = |texts: &[&str]| {
+        let texts = texts.iter().map(|text| text.as_bytes());
+        Ok(json!(texts.collect::<Vec<_>>()))
+    };
+    let rows: &[Row] = &[
+        // As many as there is room for, in order.
+        ("put-some", json!(["in", []]), Ok(json!(0))),
+        ("put-all", json!(["in", []]), null()),
+        ("get-some", json!(["out", 0]), some(&[])),
+        ("put-some", json!(["in", ["a", "", "c"]]), Ok(json!(3))),
+        ("put-some", json!(["four", ["d", "e"]]), Ok(json!(1))),
+        ("get-some", json!(["out", 3]), some(&["a", "", "c"])),
+        ("get-some", json!(["four", 1]), some(&["d"])),
+        ("put-all", json!(["in", ["f", "g", "h", "i"]]), null()),
+        (
+            "get-some",
+            json!(["out", 4_000_000]),
+            some(&["f", "g", "h", "i"]),
+        ),
+        // Not permitted.
+        ("put-some", json!(["out", ["x"]]), Err("for getting only")),
+        ("get-some", json!(["in", 9]), Err("for putting only")),
+        // Of a joinable queue each counts.
+        ("put-all", json!(["jobs", ["1", "2"]]), null()),
+        ("get-some", json!(["jobs", 9]), some(&["1", "2"])),
+    ];
+    check(&pool, rows);
+    if let Isolation::Shared | Isolation::Thread = isolation {
+        done(&pool, "task-done", json!("jobs"));
+        done(&pool, "task-done", json!("jobs"));
+    } else {
+        // They came back when the instance ended.
+        assert_eq!(jobs.get(Some(PATIENCE)).unwrap(), b"1");
+        assert_eq!(jobs.get(Some(PATIENCE)).unwrap(), b"2");
+        jobs.task_done().unwrap();
+        jobs.task_done().unwrap();
+    }
+    assert!(jobs.join(Some(PATIENCE)));
+
+    // What does not fit into one call goes with several, and by file where it must.
+    let lengths = [100, 30_000, 40_000, 1, 200_000, 0, 61_436, 61_437, 3];
+    let sent: Vec<Value> = lengths
+        .iter()
+        .map(|length| json!(pattern(*length)))
+        .collect();
+    done(&pool, "put-all", json!(["large", sent]));
+    assert_eq!(large.len(), lengths.len());
+    let mut got = Vec::new();
+    while got.len() < sent.len() {
+        let some = done(&pool, "get-some", json!(["large", 100]));
+        let some = some.as_array().expect("a list");
+        assert!(!some.is_empty());
+        got.extend_from_slice(some);
+    }
+    assert_eq!(got, sent);
+    queue.close();
+    check(
+        &pool,
+        &[
+            ("put-some", json!(["in", ["x"]]), Err("queue is closed")),
+            ("get-some", json!(["out", 5]), Err("has no more messages")),
+        ],
+    );
 }
 
 fn lengths(isolation: Isolation) {

@@ -7,7 +7,7 @@ use wasmtime::component::{
 use super::{
     Ctx, Host, HostError, OpenError, State, ask, call, closed, number, open, too_large, unexpected,
 };
-use crate::ipc::call::{Kind, Op, Refusal, Timeout};
+use crate::ipc::call::{Answer, Kind, Op, Pack, Refusal, Timeout, unpack};
 
 /// The resource type; a handle is the number of the queue.
 struct Queue;
@@ -71,15 +71,87 @@ fn put<H: Host>(
         return Ok((Err(PutError::TooLarge(most)),));
     }
     let host = &store.data().host;
-    let done = match ask(host, number, queue.rep(), Op::Put(timeout), message)? {
-        Ok(_) => Ok(()),
-        Err(Refusal::TimedOut) => Err(PutError::Full),
-        Err(Refusal::Closed) => Err(PutError::Closed),
-        Err(Refusal::TooLarge(most)) => Err(PutError::TooLarge(most)),
-        Err(Refusal::NotPermitted) => Err(PutError::NotPermitted),
-        Err(_) => return Err(unexpected().into()),
-    };
-    Ok((done,))
+    Ok((
+        match ask(host, number, queue.rep(), Op::Put(timeout), message)? {
+            Ok(_) => Ok(()),
+            Err(refusal) => Err(put_error(refusal)?),
+        },
+    ))
+}
+
+fn put_error(refusal: Refusal) -> Result<PutError, HostError> {
+    Ok(match refusal {
+        Refusal::TimedOut => PutError::Full,
+        Refusal::Closed => PutError::Closed,
+        Refusal::TooLarge(most) => PutError::TooLarge(most),
+        Refusal::NotPermitted => PutError::NotPermitted,
+        _ => return Err(unexpected()),
+    })
+}
+
+/// Puts the first of these messages, and as many of the others as fit into one call and into the queue.
+fn put_many<H: Host>(
+    mut store: Ctx<'_, H>,
+    queue: &Resource<Queue>,
+    messages: &WasmList<WasmList<u8>>,
+    timeout: Timeout,
+) -> wasmtime::Result<(Result<u32, PutError>,)> {
+    let number = number(&mut store);
+    let mut pack = Pack::default();
+    while let Some(message) = messages.get(&mut store, pack.messages()) {
+        let message = message?;
+        let bytes = message.as_le_slice(&store);
+        let too_large = too_large(&store, queue, bytes);
+        if too_large.is_none() && pack.push(bytes) {
+            continue;
+        }
+        // The next call comes to it, unless it is the first.
+        if pack.messages() == 0 {
+            let (put,) = put(store, queue, message, timeout)?;
+            return Ok((put.map(|()| 1),));
+        }
+        break;
+    }
+    let op = Op::PutMany(timeout);
+    let host = &store.data().host;
+    Ok((match pack.messages() {
+        0 => Ok(0),
+        _ => match ask(host, number, queue.rep(), op, pack.bytes())? {
+            Ok(given) => Ok(given.small_number()?),
+            Err(refusal) => Err(put_error(refusal)?),
+        },
+    },))
+}
+
+fn get_error(refusal: Refusal) -> Result<GetError, HostError> {
+    Ok(match refusal {
+        Refusal::TimedOut => GetError::Empty,
+        Refusal::EndOfFile => GetError::Closed,
+        Refusal::NotPermitted => GetError::NotPermitted,
+        _ => return Err(unexpected()),
+    })
+}
+
+/// Takes a message, waiting for it, and those that are there with it.
+fn get_many<H: Host>(
+    mut store: Ctx<'_, H>,
+    queue: &Resource<Queue>,
+    most: u32,
+    timeout: Timeout,
+) -> wasmtime::Result<(Result<Vec<Vec<u8>>, GetError>,)> {
+    if most == 0 {
+        return Ok((Ok(Vec::new()),));
+    }
+    Ok(
+        (match call(&mut store, queue, Op::GetMany(most, timeout))? {
+            Ok(given) if given.answer == Answer::Messages => {
+                let messages = unpack(&given.message).ok_or_else(unexpected)?;
+                Ok(messages.into_iter().map(<[u8]>::to_vec).collect())
+            }
+            Ok(given) => Ok(vec![given.message]),
+            Err(refusal) => Err(get_error(refusal)?),
+        },),
+    )
 }
 
 fn get<H: Host>(
@@ -87,14 +159,10 @@ fn get<H: Host>(
     queue: &Resource<Queue>,
     timeout: Timeout,
 ) -> wasmtime::Result<(Result<Vec<u8>, GetError>,)> {
-    let got = match call(&mut store, queue, Op::Get(timeout))? {
+    Ok((match call(&mut store, queue, Op::Get(timeout))? {
         Ok(given) => Ok(given.message),
-        Err(Refusal::TimedOut) => Err(GetError::Empty),
-        Err(Refusal::EndOfFile) => Err(GetError::Closed),
-        Err(Refusal::NotPermitted) => Err(GetError::NotPermitted),
-        Err(_) => return Err(unexpected().into()),
-    };
-    Ok((got,))
+        Err(refusal) => Err(get_error(refusal)?),
+    },))
 }
 
 pub(super) fn link<H: Host>(linker: &mut Linker<State<H>>) -> wasmtime::Result<()> {
@@ -142,6 +210,19 @@ pub(super) fn link<H: Host>(linker: &mut Linker<State<H>>) -> wasmtime::Result<(
     queues.func_wrap(
         "[method]queue.try-get",
         |store: Ctx<'_, H>, (queue,): (Resource<Queue>,)| get(store, &queue, Some(0)),
+    )?;
+    queues.func_wrap(
+        "[method]queue.put-many",
+        |store: Ctx<'_, H>,
+         (queue, messages, timeout): (Resource<Queue>, WasmList<WasmList<u8>>, Option<u64>)| {
+            put_many(store, &queue, &messages, timeout)
+        },
+    )?;
+    queues.func_wrap(
+        "[method]queue.get-many",
+        |store: Ctx<'_, H>, (queue, most, timeout): (Resource<Queue>, u32, Option<u64>)| {
+            get_many(store, &queue, most, timeout)
+        },
     )?;
     queues.func_wrap(
         "[method]queue.length",

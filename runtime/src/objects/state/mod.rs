@@ -397,6 +397,32 @@ impl State {
         }
     }
 
+    /// Puts more messages into a queue, as far as there is room.
+    pub(crate) fn put_more(&mut self, which: Which, messages: &[Message]) -> usize {
+        match which {
+            Which::Queue(id) => self
+                .queues
+                .get_mut(&id)
+                .map_or(0, |queue| queue.put_more(&mut self.hub, messages)),
+            _ => 0,
+        }
+    }
+
+    /// Takes more messages of a queue, as far as there are any.
+    pub(crate) fn take_more(
+        &mut self,
+        which: Which,
+        holder: HolderId,
+        may: impl FnMut(u64) -> bool,
+    ) -> Vec<Message> {
+        match which {
+            Which::Queue(id) => self.queues.get_mut(&id).map_or_else(Vec::new, |queue| {
+                queue.take_more(&mut self.hub, holder, may)
+            }),
+            _ => Vec::new(),
+        }
+    }
+
     /// Takes a wait back whose timeout has passed.
     pub(crate) fn cancel(&mut self, holder: HolderId, ticket: u64) -> Option<Reply> {
         let ours = |wait: &Wait| wait.caller.holder == holder && wait.caller.ticket == ticket;

@@ -192,6 +192,37 @@ impl QueueState {
         None
     }
 
+    pub(super) fn put_more(&mut self, hub: &mut Hub, messages: &[Message]) -> usize {
+        let mut put = 0;
+        for message in messages {
+            if self.closed || !self.putters.is_empty() || !self.fits(message.len()) {
+                break;
+            }
+            self.push(message.clone());
+            put += 1;
+        }
+        self.settle(hub);
+        put
+    }
+
+    pub(super) fn take_more(
+        &mut self,
+        hub: &mut Hub,
+        holder: HolderId,
+        mut may: impl FnMut(u64) -> bool,
+    ) -> Vec<Message> {
+        let mut taken = Vec::new();
+        while self.may_take(holder)
+            && let Some(next) = self.ready.entries.front()
+            && may(next.message.len())
+            && let Some(entry) = self.ready.pop()
+        {
+            taken.push(self.deliver(entry, holder, hub));
+        }
+        self.settle(hub);
+        taken
+    }
+
     fn task_done(&mut self, hub: &mut Hub, holder: HolderId) -> Option<Reply> {
         if !self.options.joinable {
             return refuse(Refusal::NotJoinable);

@@ -199,6 +199,7 @@ pub(super) fn short(reply: &Reply) -> String {
     match answer {
         Answer::Done => "done".into(),
         Answer::Message => text(message),
+        Answer::Messages => unreachable!("objects give one message at a time"),
         Answer::Number(n) => n.to_string(),
         Answer::Flag(flag) => flag.to_string(),
         Answer::Acquired { abandoned: false } => "acquired".into(),

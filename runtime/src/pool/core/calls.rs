@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Core;
 use crate::ids::JobId;
-use crate::ipc::call::{Answer, Op, THE_ITEM};
+use crate::ipc::call::{Answer, MAX_PACK, Op, Pack, THE_ITEM, unpack};
 use crate::ipc::frame;
 use crate::ipc::link::{LeaseEnd, LinkError};
 use crate::objects::{
@@ -43,8 +43,19 @@ pub(in crate::pool) struct Asked {
     holder: HolderId,
     ticket: u64,
     object: u16,
+    many: Many,
     /// When the wait is given up.
     deadline: u64,
+}
+
+/// Whether a call is about several messages. The objects know only of its first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Many {
+    No,
+    /// The others are put if the first need not wait.
+    Put,
+    /// So many more are wanted.
+    Get(u32),
 }
 
 /// Where answers come that were waited for.
@@ -152,8 +163,23 @@ impl Core {
             return Err("a call of an object that it was not granted".into());
         };
         let place = &mut self.places[at];
+        let mut rest = Vec::new();
         let message = match (op.takes_message(), message) {
+            (true, Some(bytes)) if matches!(op, Op::PutMany(_)) => {
+                let all = unpack(bytes).ok_or("packed messages that cannot be")?;
+                let all = all.into_iter().map(|bytes| Message::new(bytes));
+                rest = all
+                    .collect::<Result<Vec<_>, _>>()
+                    .map_err(|e| e.to_string())?;
+                if rest.is_empty() {
+                    return Err("no message where there are several".into());
+                }
+                Some(rest.remove(0))
+            }
             (true, Some(bytes)) => Some(Message::new(bytes).map_err(|e| e.to_string())?),
+            (true, None) if matches!(op, Op::PutMany(_)) => {
+                return Err("packed messages in a file".into());
+            }
             (true, None) => {
                 let link = place.link.as_mut().ok_or("no link")?;
                 let (file, bytes) = link.take_sealed().map_err(|e| e.to_string())?;
@@ -177,6 +203,12 @@ impl Core {
                 holder
             }
         };
+        let (op, many) = match op {
+            Op::PutMany(timeout) => (Op::Put(timeout), Many::Put),
+            Op::GetMany(0, _) => return Err("no message wanted".into()),
+            Op::GetMany(most, timeout) => (Op::Get(timeout), Many::Get(most - 1)),
+            op => (op, Many::No),
+        };
         self.calls += 1;
         let ticket = self.calls;
         let link = place.link.as_ref();
@@ -193,7 +225,17 @@ impl Core {
         };
         self.mailbox.watch();
         match granted.object.call(&caller, granted.rights, op, message) {
-            Some(reply) => self.answer(at, holder, object, reply),
+            Some((Answer::Done, _)) if many == Many::Put => {
+                let put = 1 + granted.object.put_more(&rest);
+                self.answer(
+                    at,
+                    holder,
+                    object,
+                    (Answer::Number(put as u64), None),
+                    Many::No,
+                );
+            }
+            Some(reply) => self.answer(at, holder, object, reply, many),
             None => {
                 let deadline = match op.timeout() {
                     Some(timeout) => now().saturating_add(timeout),
@@ -203,6 +245,7 @@ impl Core {
                     holder,
                     ticket,
                     object,
+                    many,
                     deadline,
                 });
             }
@@ -233,7 +276,7 @@ impl Core {
             let place = &mut self.places[at];
             if let Some((_, since)) = place.stalled.take_if(|(job, _)| *job == id) {
                 place.slot.excuse(since, now());
-                let sent = self.try_answer(at, &(Answer::Done, None));
+                let sent = self.try_answer(at, &(Answer::Done, None), &[]);
                 self.sent(at, sent);
             }
         }
@@ -304,7 +347,7 @@ impl Core {
                     && let Some(asked) = self.places[at].asked.take()
                 {
                     let reply = (mail.answer, mail.message);
-                    self.answer(at, asked.holder, asked.object, reply);
+                    self.answer(at, asked.holder, asked.object, reply, asked.many);
                 }
             }
         }
@@ -321,10 +364,10 @@ impl Core {
             }
             // Should the answer be on its way already, or, of a condition, wait for its lock, it comes by mail.
             asked.deadline = u64::MAX;
-            let (holder, object) = (asked.holder, asked.object);
+            let (holder, object, many) = (asked.holder, asked.object, asked.many);
             if let Some(reply) = objects::cancel(holder, asked.ticket) {
                 self.places[at].asked = None;
-                self.answer(at, holder, object, reply);
+                self.answer(at, holder, object, reply, many);
             }
         }
     }
@@ -335,21 +378,36 @@ impl Core {
         waits.map(|asked| asked.deadline).min().unwrap_or(u64::MAX)
     }
 
-    fn answer(&mut self, at: usize, holder: HolderId, object: u16, reply: Reply) {
-        let place = &self.places[at];
+    fn answer(&mut self, at: usize, holder: HolderId, object: u16, mut reply: Reply, many: Many) {
         let over = matches!(
-            place.slot.state(),
+            self.places[at].slot.state(),
             State::Ending { .. } | State::Empty { .. }
         );
+        let mut more = Vec::new();
+        match (many, &reply, self.granted.get(usize::from(object))) {
+            (Many::Put, (Answer::Done, _), _) => reply.0 = Answer::Number(1),
+            (Many::Get(mut left), (_, Some(Message::Owned(first))), Some(granted)) if !over => {
+                let mut bytes = Pack::cost(first.len());
+                more = granted.object.take_more(holder, |len| {
+                    bytes = bytes.saturating_add(Pack::cost(len as usize));
+                    let may = left > 0 && bytes <= MAX_PACK;
+                    left = left.saturating_sub(1);
+                    may
+                });
+            }
+            _ => {}
+        }
         let sent = match over {
             true => Ok(false),
-            false => self.try_answer(at, &reply),
+            false => self.try_answer(at, &reply, &more),
         };
         if let Ok(true) = sent {
             return;
         }
-        if let (Some(granted), Some(message)) = (self.granted.get(usize::from(object)), reply.1) {
-            objects::undelivered(holder, &granted.object, message);
+        if let Some(granted) = self.granted.get(usize::from(object)) {
+            for message in reply.1.into_iter().chain(more).rev() {
+                objects::undelivered(holder, &granted.object, message);
+            }
         }
         if !over {
             self.sent(at, sent);
@@ -368,7 +426,12 @@ impl Core {
     }
 
     /// Sends an answer. False if the worker has no room for it.
-    fn try_answer(&mut self, at: usize, (answer, message): &Reply) -> Result<bool, LinkError> {
+    fn try_answer(
+        &mut self,
+        at: usize,
+        (answer, message): &Reply,
+        more: &[Message],
+    ) -> Result<bool, LinkError> {
         // What was right when its item was sent may be long ago.
         let spin = self.worker_spin(self.computing());
         let Some(link) = &mut self.places[at].link else {
@@ -381,11 +444,21 @@ impl Core {
         if let Some((file, bytes)) = file {
             link.send_message(file.as_fd(), *bytes)?;
         }
-        let head = frame::encode_answer(answer, file.is_some()).map_err(std::io::Error::other)?;
-        let written = match message {
-            Some(Message::Owned(bytes)) => link.write(&[&head, bytes])?,
-            _ => link.write(&[&head])?,
+        let mut pack = Pack::default();
+        let (answer, message) = match message {
+            Some(Message::Owned(first)) if !more.is_empty() => {
+                // They were taken because they fit.
+                pack.push(first);
+                for message in more {
+                    pack.push(&message.bytes()?);
+                }
+                (&Answer::Messages, pack.bytes())
+            }
+            Some(Message::Owned(bytes)) => (answer, &bytes[..]),
+            _ => (answer, &[][..]),
         };
+        let head = frame::encode_answer(answer, file.is_some()).map_err(std::io::Error::other)?;
+        let written = link.write(&[&head, message])?;
         if !written {
             return Ok(false);
         }

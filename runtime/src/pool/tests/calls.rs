@@ -152,7 +152,9 @@ fn asks(actor: &mut Actor, instance: u32, object: u16, op: Op, message: &[u8]) -
 fn all_operations(timeout: Option<u64>) -> Vec<Op> {
     vec![
         Op::Put(timeout),
+        Op::PutMany(timeout),
         Op::Get(timeout),
+        Op::GetMany(3, timeout),
         Op::Length,
         Op::TaskDone,
         Op::Join(timeout),
@@ -212,7 +214,11 @@ fn operations_of_other_kinds() {
         is_borne(move |actor| {
             for object in 0..GRANTS {
                 for op in all_operations(Some(timeout)) {
-                    let message: &[u8] = if op.takes_message() { b"x" } else { b"" };
+                    let message: &[u8] = match op {
+                        Op::PutMany(_) => b"\x01\0\0\0x\0\0\0\0",
+                        _ if op.takes_message() => b"x",
+                        _ => b"",
+                    };
                     if asks(actor, 1, object, op, message).is_none() {
                         return;
                     }
@@ -289,6 +295,25 @@ fn messages_where_none_belong() {
             drop(file);
         });
     }
+}
+
+#[test]
+fn packed_messages_that_cannot_be() {
+    for pack in [&b""[..], b"x", b"\x02\0\0\0x", b"\0\0\0\0\xff\xff\xff\xffx"] {
+        ends(move |actor, _| {
+            call(actor, 1, QUEUE, Op::PutMany(None), pack);
+        });
+    }
+    ends(|actor, _| {
+        // They are never in a file.
+        let file = ask(actor, MAX_MESSAGE as u64 + 1);
+        let head = encode_call(1, QUEUE, Op::PutMany(None), true).unwrap();
+        actor.send(&[&head]);
+        drop(file);
+    });
+    ends(|actor, _| {
+        call(actor, 1, QUEUE, Op::GetMany(0, None), b"");
+    });
 }
 
 #[test]

@@ -27,8 +27,8 @@ use buffers::{
 };
 use pipes::{echo_pipe, exchange, flood, hold_pipe, poll_pipe, receive, send, send_when_finished};
 use queues::{
-    close_queue, consume, get, get_and_panic, get_and_spin, join_queue, produce, put, queue_facts,
-    relay, task_done, try_get, try_put, work,
+    close_queue, consume, get, get_and_panic, get_and_spin, get_some, join_queue, produce, put,
+    put_all, put_some, queue_facts, relay, relay_some, task_done, try_get, try_put, work,
 };
 use state::{emit_many, init, use_model};
 use sync::{
@@ -136,6 +136,12 @@ wasmpool_guest::tasks! {
     get(queue, timeout),
     /// Gets a message if there is one.
     try_get,
+    /// Puts messages, all of them.
+    put_all(queue, messages),
+    /// Puts the first of these messages, and as many of the others as there is room for. How many.
+    put_some(queue, messages),
+    /// Gets messages, at most so many.
+    get_some(queue, most),
     /// A queue's length and direction.
     queue_facts,
     /// Closes a queue.
@@ -146,6 +152,8 @@ wasmpool_guest::tasks! {
     task_done,
     /// Gets messages until the queue is closed, and puts each into another. How many.
     relay(from, to),
+    /// The same, at most so many at once.
+    relay_some(from, to, most),
     /// Puts so many values: the producer and a number.
     produce(queue, producer, count),
     /// Gets the values of producers until the queue is closed.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use wasmpool_guest::Bytes;
-use wasmpool_guest::queue::{Direction, Queue};
+use wasmpool_guest::queue::{Direction, GetError, Queue};
 
 use crate::{Outcome, milliseconds, spin};
 
@@ -77,6 +77,35 @@ pub fn relay(from: &str, to: &str) -> Outcome<u64> {
         relayed += 1;
     }
     Ok(relayed)
+}
+
+pub fn put_all(queue: &str, messages: Vec<Bytes>) -> Outcome<()> {
+    Ok(Queue::open(queue)?.put_all(messages)?)
+}
+
+pub fn put_some(queue: &str, messages: Vec<Bytes>) -> Outcome<usize> {
+    let messages: Vec<Vec<u8>> = messages.into_iter().map(Vec::from).collect();
+    Ok(Queue::open(queue)?.put_some(&messages)?)
+}
+
+pub fn get_some(queue: &str, most: usize) -> Outcome<Vec<Bytes>> {
+    let messages = Queue::open(queue)?.get_some(most)?;
+    Ok(messages.into_iter().map(Bytes::from).collect())
+}
+
+pub fn relay_some(from: &str, to: &str, most: usize) -> Outcome<u64> {
+    let (from, to) = (Queue::open(from)?, Queue::open(to)?);
+    let mut relayed = 0;
+    loop {
+        match from.get_some(most) {
+            Ok(messages) => {
+                relayed += messages.len() as u64;
+                to.put_all(messages)?;
+            }
+            Err(GetError::Closed) => return Ok(relayed),
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
 pub fn produce(queue: &str, producer: u32, count: u64) -> Outcome<()> {

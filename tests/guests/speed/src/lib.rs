@@ -34,6 +34,30 @@ fn get_many(queue: &str, count: u64) -> Outcome<u64> {
     Ok(bytes)
 }
 
+fn put_batches(queue: &str, count: u64, bytes: usize, batch: usize) -> Outcome<()> {
+    let queue = Queue::open(queue)?;
+    let batch = vec![vec![7; bytes]; batch];
+    let mut left = count as usize;
+    while left > 0 {
+        left -= queue.put_some(&batch[..batch.len().min(left)])?;
+    }
+    Ok(())
+}
+
+fn get_batches(queue: &str, count: u64, batch: usize) -> Outcome<u64> {
+    let queue = Queue::open(queue)?;
+    let (mut bytes, mut left) = (0, count as usize);
+    while left > 0 {
+        let messages = queue.get_some(batch.min(left))?;
+        left -= messages.len();
+        bytes += messages
+            .iter()
+            .map(|message| message.len() as u64)
+            .sum::<u64>();
+    }
+    Ok(bytes)
+}
+
 fn echo_queue(from: &str, to: &str, count: u64) -> Outcome<()> {
     let (from, to) = (Queue::open(from)?, Queue::open(to)?);
     for _ in 0..count {
@@ -91,6 +115,10 @@ wasmpool_guest::tasks! {
     put_many(queue, count, bytes),
     /// Gets so many messages. Their bytes together.
     get_many(queue, count),
+    /// Puts so many messages of so many bytes, so many at once.
+    put_batches(queue, count, bytes, batch),
+    /// Gets so many messages, at most so many at once. Their bytes together.
+    get_batches(queue, count, batch),
     /// Gets so many messages, and puts each into another queue.
     echo_queue(from, to, count),
     /// Sends every message back, until the end of file.
