@@ -58,6 +58,11 @@ pub trait Kill: Send {
     /// Has the guest's code stop where it is, so that the worker says where that was and ends. Only code compiled with
     /// epochs does; nobody may rely on it, and the worker must not be used again.
     fn interrupt(&self) {}
+
+    /// The number of the process that it is, if it is one.
+    fn pid(&self) -> Option<u32> {
+        None
+    }
 }
 
 /// News of a worker.

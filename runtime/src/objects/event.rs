@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::future;
 use super::host::{ask, tell};
 use super::object::{Handle, Object};
 use super::state::{EventState, Which, with};
@@ -76,6 +77,13 @@ impl Event {
             None,
         )
         .0 == Answer::Done
+    }
+
+    /// The same without a thread that waits: completes when the flag is set.
+    pub fn wait_async(&self) -> impl Future<Output = ()> + Send + use<> {
+        let (object, host) = (Object::from(self), self.handle.host);
+        let call = future::call(object, host, Op::AwaitSet(None), None);
+        async move { drop(call.await) }
     }
 
     fn tell(&self, op: Op) -> Answer {

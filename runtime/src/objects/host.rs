@@ -103,7 +103,7 @@ pub(super) fn tell(object: &Object, holder: HolderId, op: Op) -> Reply {
     ask(object, holder, |_| op, Some(Duration::ZERO), None)
 }
 
-fn caller(holder: HolderId, mail: Arc<dyn Mail>) -> Caller {
+pub(super) fn caller(holder: HolderId, mail: Arc<dyn Mail>) -> Caller {
     static NAME: OnceLock<Arc<str>> = OnceLock::new();
     static TICKETS: AtomicU64 = AtomicU64::new(0);
     let ticket = TICKETS.fetch_add(1, Ordering::Relaxed);

@@ -47,6 +47,15 @@ impl Message {
         }
     }
 
+    /// Whether the other has the same bytes; of one in a file, whether it is a clone.
+    pub(super) fn is(&self, other: &Message) -> bool {
+        match (self, other) {
+            (Message::Owned(one), Message::Owned(other)) => one == other,
+            (Message::File(one), Message::File(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        }
+    }
+
     /// Its bytes. A file is mapped, which fails where the system has no room for it.
     pub(crate) fn bytes(&self) -> io::Result<Bytes> {
         Ok(match self {

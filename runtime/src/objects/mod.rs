@@ -41,11 +41,13 @@
 //! - `message`: the bytes of a message, and how they are kept.
 //! - `state`: the objects themselves, one file a kind.
 //! - `buffer`: shared memory, which lies here and is mapped by workers.
+//! - `future`: the same without a thread that waits.
 //! - `host`: the waiting of the host's own threads. The other modules are the objects as the host's programs see them.
 
 mod barrier;
 mod buffer;
 mod event;
+mod future;
 mod host;
 mod lock;
 mod message;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use super::future;
 use super::host::{ask, copy, tell};
 use super::message::Message;
 use super::object::{Handle, Object};
@@ -192,6 +193,13 @@ impl PipeEnd {
     /// Whether [`receive`](PipeEnd::receive) would return at once, with a message or an error; waits for it.
     pub fn poll(&self, timeout: Option<Duration>) -> bool {
         ask(&self.object(), self.handle.host, Op::Poll, timeout, None).0 == Answer::Flag(true)
+    }
+
+    /// The same without a thread that waits: completes when [`receive`](PipeEnd::receive) would return at once. A future
+    /// that is dropped has changed nothing.
+    pub fn poll_async(&self) -> impl Future<Output = ()> + Send + use<> {
+        let call = future::call(self.object(), self.handle.host, Op::Poll(None), None);
+        async move { drop(call.await) }
     }
 
     /// Sends no more: the other end receives what was sent, then an end of file. This end still receives.

@@ -8,9 +8,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
+use super::future;
 use super::host::{ask, tell};
 use super::message::Message;
-use super::object::{Handle, Object};
+use super::object::{Handle, Object, Reply};
 use super::state::{QueueOptions, QueueState, Which, with};
 use crate::ipc::call::{Answer, Op, Refusal};
 
@@ -157,19 +158,25 @@ impl Queue {
         timeout: Option<Duration>,
     ) -> Result<(), PutError> {
         let message = Message::new(message.as_ref()).map_err(PutError::Memory)?;
-        match ask(
-            &Object::from(self),
-            self.handle.host,
-            Op::Put,
-            timeout,
-            Some(message),
-        )
-        .0
-        {
-            Answer::Refused(Refusal::TimedOut) => Err(PutError::Full),
-            Answer::Refused(Refusal::TooLarge(bound)) => Err(PutError::TooLarge(bound)),
-            Answer::Refused(_) => Err(PutError::Closed),
-            _ => Ok(()),
+        let (object, host) = (Object::from(self), self.handle.host);
+        put(ask(&object, host, Op::Put, timeout, Some(message)).0)
+    }
+
+    /// The same without a thread that waits. Nothing happens before the future is first polled; one that is dropped while
+    /// it waits has put nothing.
+    ///
+    /// # Errors
+    /// As [`put`](Queue::put), but never [`PutError::Full`].
+    pub fn put_async(
+        &self,
+        message: &[u8],
+    ) -> impl Future<Output = Result<(), PutError>> + Send + use<> {
+        let message = Message::new(message).map_err(PutError::Memory);
+        let (object, host) = (Object::from(self), self.handle.host);
+        async move {
+            put(future::call(object, host, Op::Put(None), Some(message?))
+                .await
+                .0)
         }
     }
 
@@ -222,18 +229,32 @@ impl Queue {
             .map_err(GetError::Decode)
     }
 
+    /// As [`get`](Queue::get) without a thread that waits: the first of several queues is had by waiting for all of them.
+    /// A future that is dropped has taken nothing.
+    ///
+    /// # Errors
+    /// As [`get`](Queue::get), but never [`GetError::Empty`].
+    pub fn get_async(&self) -> impl Future<Output = Result<Vec<u8>, GetError>> + Send + use<'_> {
+        let object = Object::from(self);
+        // What is got from a joinable queue is owed by the host.
+        let call = match self.look(|queue| queue.is_joinable()) {
+            Some(true) => future::call(object, self.handle.host, Op::Get(None), None),
+            _ => future::call_alone(object, Op::Get(None)),
+        };
+        async move { self.taken(call.await, <[u8]>::to_vec) }
+    }
+
     fn take<T>(
         &self,
         timeout: Option<Duration>,
         read: impl FnOnce(&[u8]) -> T,
     ) -> Result<T, GetError> {
-        match ask(
-            &Object::from(self),
-            self.handle.host,
-            Op::Get,
-            timeout,
-            None,
-        ) {
+        let (object, host) = (Object::from(self), self.handle.host);
+        self.taken(ask(&object, host, Op::Get, timeout, None), read)
+    }
+
+    fn taken<T>(&self, reply: Reply, read: impl FnOnce(&[u8]) -> T) -> Result<T, GetError> {
+        match reply {
             (Answer::Message, message) => {
                 let message = message.unwrap_or_default();
                 match message.bytes() {
@@ -317,6 +338,16 @@ impl Queue {
 
     fn look<T>(&self, look: impl FnOnce(&mut QueueState) -> T) -> Option<T> {
         with(|state| state.queues.get_mut(&self.handle.which.id()).map(look))
+    }
+}
+
+/// What a put comes to.
+fn put(answer: Answer) -> Result<(), PutError> {
+    match answer {
+        Answer::Refused(Refusal::TimedOut) => Err(PutError::Full),
+        Answer::Refused(Refusal::TooLarge(bound)) => Err(PutError::TooLarge(bound)),
+        Answer::Refused(_) => Err(PutError::Closed),
+        _ => Ok(()),
     }
 }
 

@@ -820,6 +820,13 @@ impl Pool {
         self.shared.core().counts()
     }
 
+    /// The numbers of the worker processes that there are now, for tools that look at processes: as
+    /// `multiprocessing.active_children`. A worker that was replaced has another number, and that of one that has ended may
+    /// come to mean another process. Empty with [`Isolation::Thread`].
+    pub fn pids(&self) -> Vec<u32> {
+        self.shared.core().pids()
+    }
+
     /// Takes no more jobs. Those under way go on.
     pub fn close(&self) {
         self.shared.core().closed = true;

@@ -188,6 +188,16 @@ impl Process {
         &self.name
     }
 
+    /// The number of its process; `None` before it is started and once it has ended, and with
+    /// [`Isolation::Thread`](crate::mode::Isolation::Thread).
+    pub fn pid(&self) -> Option<u32> {
+        self.pool
+            .pids()
+            .first()
+            .copied()
+            .filter(|_| self.is_alive())
+    }
+
     /// The pool of one worker that it runs in.
     pub fn pool(&self) -> &Pool {
         &self.pool

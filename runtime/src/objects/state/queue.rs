@@ -78,8 +78,11 @@ impl Messages {
         Some(entry)
     }
 
-    fn pop_last(&mut self) -> Option<Entry> {
-        let entry = self.entries.pop_back()?;
+    /// Takes out this message, the last of those that are it.
+    fn take(&mut self, message: &Message) -> Option<Entry> {
+        let is = |entry: &Entry| entry.message.is(message);
+        let at = self.entries.iter().rposition(is)?;
+        let entry = self.entries.remove(at)?;
         self.bytes -= entry.message.len();
         Some(entry)
     }
@@ -96,6 +99,10 @@ impl QueueState {
     /// Bytes that it holds, at most.
     pub(crate) fn bytes(&self) -> u64 {
         self.options.bytes
+    }
+
+    pub(crate) fn is_joinable(&self) -> bool {
+        self.options.joinable
     }
 
     pub(crate) fn new(id: u64, options: QueueOptions) -> QueueState {
@@ -378,10 +385,13 @@ impl QueueState {
         }
     }
 
-    /// Takes back the last message that was to be given to a holder.
+    /// Takes back a message that was to be given to a holder: of a joinable queue that one, of any other the last.
     pub(super) fn undelivered(&mut self, holder: HolderId, message: Message, hub: &mut Hub) {
         let entry = match self.options.joinable {
-            true => self.owed.get_mut(&holder).and_then(Messages::pop_last),
+            true => self
+                .owed
+                .get_mut(&holder)
+                .and_then(|owed| owed.take(&message)),
             false => hub.not_given(holder, self.id).map(|seq| Entry {
                 seq,
                 message,

@@ -1,7 +1,10 @@
 //! The host's own interface, from many threads.
 
 use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake};
 use std::thread;
 use std::time::Duration;
 
@@ -348,4 +351,78 @@ fn an_event_wakes_all_threads() {
     });
     event.clear();
     assert!(!event.wait(SHORT));
+}
+
+/// Polls a future once. Tells whether it was woken since.
+fn poll<F: Future>(future: Pin<&mut F>, woken: &Arc<Woken>) -> Poll<F::Output> {
+    woken.0.store(false, Ordering::SeqCst);
+    future.poll(&mut Context::from_waker(&woken.clone().into()))
+}
+
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn a_future_gets_what_comes_and_a_dropped_one_takes_nothing() {
+    let woken = Arc::new(Woken::default());
+    let (one, other) = (Queue::new(), Queue::new());
+    {
+        // The first of two queues.
+        let mut gets = [&one, &other].map(|queue| Box::pin(queue.get_async()));
+        for get in &mut gets {
+            assert!(poll(get.as_mut(), &woken).is_pending());
+        }
+        other.put("x", None).unwrap();
+        assert!(woken.0.load(Ordering::SeqCst));
+        assert!(poll(gets[0].as_mut(), &woken).is_pending());
+        match poll(gets[1].as_mut(), &woken) {
+            Poll::Ready(message) => assert_eq!(message.unwrap(), b"x"),
+            Poll::Pending => panic!("it came"),
+        }
+    }
+    // Nobody waits any more: what comes now stays. Nor is what came to a future that was never polled again gone.
+    one.put("y", None).unwrap();
+    assert_eq!(one.len(), 1);
+    assert_eq!(one.try_get().unwrap(), b"y");
+    let mut get = Box::pin(one.get_async());
+    assert!(poll(get.as_mut(), &woken).is_pending());
+    one.put("z", None).unwrap();
+    assert!(one.is_empty() && woken.0.load(Ordering::SeqCst));
+    drop(get);
+    assert_eq!(one.try_get().unwrap(), b"z");
+    one.close();
+    let closed = poll(Box::pin(one.get_async()).as_mut(), &woken);
+    assert!(matches!(closed, Poll::Ready(Err(GetError::Closed))));
+    let closed = poll(Box::pin(one.put_async(b"x")).as_mut(), &woken);
+    assert!(matches!(closed, Poll::Ready(Err(PutError::Closed))));
+
+    // A put that waits for room.
+    let narrow = Queue::builder().messages(1).build();
+    narrow.put("1", None).unwrap();
+    for keep in [false, true] {
+        let mut put = Box::pin(narrow.put_async(b"2"));
+        assert!(poll(put.as_mut(), &woken).is_pending());
+        if keep {
+            assert_eq!(narrow.try_get().unwrap(), b"1");
+            assert!(woken.0.load(Ordering::SeqCst));
+            assert!(matches!(poll(put.as_mut(), &woken), Poll::Ready(Ok(()))));
+        }
+    }
+    assert_eq!(narrow.try_get().unwrap(), b"2");
+
+    let (event, (left, right)) = (Event::new(), Pipe::new());
+    let (mut set, mut there) = (Box::pin(event.wait_async()), Box::pin(right.poll_async()));
+    assert!(poll(set.as_mut(), &woken).is_pending());
+    event.set();
+    assert!(woken.0.load(Ordering::SeqCst) && poll(set.as_mut(), &woken).is_ready());
+    assert!(poll(there.as_mut(), &woken).is_pending());
+    left.send(b"x", None).unwrap();
+    assert!(woken.0.load(Ordering::SeqCst) && poll(there.as_mut(), &woken).is_ready());
+    assert_eq!(right.receive(NOW).unwrap(), b"x");
 }

@@ -167,6 +167,10 @@ impl Kill for ProcessHandle {
     fn interrupt(&self) {
         ProcessHandle::interrupt(self);
     }
+
+    fn pid(&self) -> Option<u32> {
+        Some(ProcessHandle::pid(self))
+    }
 }
 
 /// Why the pool takes no more work, in a form that can be given to many.
@@ -585,6 +589,12 @@ impl Core {
 
     pub fn has_tasks(&self) -> bool {
         self.shape.has_tasks
+    }
+
+    /// The processes of the workers that there are.
+    pub fn pids(&self) -> Vec<u32> {
+        let kills = self.places.iter().filter_map(|place| place.kill.as_ref());
+        kills.filter_map(|kill| kill.pid()).collect()
     }
 
     /// Counts of all jobs, those that go on included.
