@@ -11,7 +11,7 @@ use wasmpool::failure::FailureKind;
 use wasmpool::limits::Limits;
 use wasmpool::objects::{Access, Buffer, Queue};
 use wasmpool::pool::{Direction, Error, Pool, PoolBuilder};
-use wasmpool_tests::{PATIENCE, Suite, guests, patiently};
+use wasmpool_tests::{PATIENCE, Suite, guests, patiently, root, temporary, wasmpool};
 
 const LANGUAGES: [&str; 5] = ["c", "javascript", "python", "rust", "zig"];
 /// The guests of the types, and what each is written in.
@@ -65,7 +65,10 @@ fn main() -> ExitCode {
             words_between(from, to);
         });
     }
-    suite.run()
+    let all: Result<Vec<_>, String> = LANGUAGES.iter().map(|l| module(&guest(l))).collect();
+    suite
+        .where_possible("one_pipeline_of_all", all.map(drop), one_pipeline_of_all)
+        .run()
 }
 
 fn guest(language: &str) -> String {
@@ -263,6 +266,30 @@ fn words_between(from: &str, to: &str) {
     assert_eq!(n, word_total(TEXT));
     queue.close();
     assert_eq!(tally.wait().unwrap(), counted(TEXT));
+}
+
+/// What the example's README shows.
+fn one_pipeline_of_all() {
+    let text = std::fs::read_to_string(root().join("examples/wit/pipeline.toml")).unwrap();
+    let guests = guests().expect("only run with guests");
+    let text = text.replace("../../target/guests", &guests.display().to_string());
+    let folder = temporary();
+    let path = folder.write("pipeline.toml", text);
+    let lines = wasmpool(["pipeline", &path]).run().exits(0).json();
+    let mut said: HashMap<_, _> = lines
+        .iter()
+        .map(|line| (line["process"].as_str().unwrap(), &line["ok"]))
+        .collect();
+    // Which word comes first is chance.
+    let mut counts = said.remove("python").unwrap().as_array().unwrap().clone();
+    counts.sort_by_key(ToString::to_string);
+    assert_eq!(
+        json!(counts),
+        json!([["blue", 4], ["green", 4], ["red", 4]])
+    );
+    let each = ["c", "javascript", "rust", "zig"].map(|language| (language, json!(3)));
+    let each: HashMap<_, _> = each.iter().map(|(name, n)| (*name, n)).collect();
+    assert_eq!(said, each);
 }
 
 /// For each function the values that it is to give back.
