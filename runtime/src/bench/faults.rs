@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::lab::{GUEST, Lab, Missing, expect};
 use crate::failure::FailureKind;
 use crate::limits::Limits;
-use crate::pool::{Error, Pool};
+use crate::pool::{Error, JobOptions, OnError, Payload, Pool};
 use crate::sys::seen::{Family, Process};
 
 /// The time limit of an item that never ends.
@@ -27,22 +27,35 @@ impl Lab {
         Ok(())
     }
 
+    /// The item that is killed with its worker is not tried again: it fails, and the next one has a result.
     pub(super) fn recover_kill(&mut self, n: usize, out: &mut Vec<f64>) -> Result<(), Missing> {
         let family = Family::before();
         let pool = Pool::builder().workers(1).open_bytes(GUEST.as_bytes())?;
-        for i in 0..=n as i64 {
-            let start = Instant::now();
-            let square: i64 = pool.apply("square", i)?;
-            // The first one is that of a worker which nobody has killed.
-            if i > 0 {
-                out.push(start.elapsed().as_nanos() as f64);
-            }
-            expect(square, i * i)?;
+        for i in 0..n as i64 {
+            // The worker that replaces the last one is ready.
+            expect(pool.apply::<i64, i64>("square", 3)?, 9)?;
+            let options = JobOptions {
+                retries: 0,
+                on_error: OnError::Continue,
+                ..JobOptions::default()
+            };
+            let (mut feeder, mut killed) = pool.stream("spin", options)?;
+            feeder.push(Payload::Bytes(b"0".to_vec()));
+            drop(feeder);
+            // In the middle of the item.
+            std::thread::sleep(Duration::from_millis(5));
             let workers = family.workers();
+            let start = Instant::now();
             if !workers.iter().any(Process::kill) {
                 let none = "no worker can be seen in /proc".to_owned();
                 return Err(Missing::Machine(none));
             }
+            let square: i64 = pool.apply("square", i)?;
+            out.push(start.elapsed().as_nanos() as f64);
+            expect(square, i * i)?;
+            let failure = killed.next().and_then(|outcome| outcome.ok()?.result.err());
+            let kind = failure.map(|failure| failure.kind);
+            expect(kind, Some(FailureKind::WorkerLost))?;
         }
         Ok(())
     }

@@ -138,7 +138,7 @@ pub const ROWS: &[Row] = &[
         "sum of {size} by two workers, which attach it for this sum", |lab, n, out| lab.sum(n, out)),
 
     row("start-pool", STARTS, SPAWN, [3, 2],
-        "from opening a pool to its first result, code cached", |lab, n, out| lab.start_pool(n, out)),
+        "from opening a pool, a worker a processor, to its first result, code cached", |lab, n, out| lab.start_pool(n, out)),
     row("start-command", STARTS, SPAWN, [3, 2],
         "`wasmpool map` of one item, code cached", |lab, n, out| lab.start_command(true, n, out)),
     row("start-command-new", STARTS, SPAWN, [1, 1],
@@ -149,7 +149,7 @@ pub const ROWS: &[Row] = &[
     row("recover-trap", FAULTS, FORK, [10, 3],
         "from a trap to the next item's result, in a new worker", |lab, n, out| lab.recover_trap(n, out)),
     row("recover-kill", FAULTS, FORK, [5, 2],
-        "from killing the only worker to the next item's result", |lab, n, out| lab.recover_kill(n, out)),
+        "from killing the only worker in the middle of an item to the next item's result", |lab, n, out| lab.recover_kill(n, out)),
     row("overshoot", FAULTS, None, [10, 3],
         "by how much an item passes its limit of 50 ms", |lab, n, out| lab.overshoot(n, out)),
     row("overshoot-busy", FAULTS, None, [10, 3],

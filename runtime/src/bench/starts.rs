@@ -16,7 +16,7 @@ impl Lab {
         self.pool(super::jobs::SHARED.0, || Pool::builder().workers(1))?;
         for _ in 0..n {
             let start = Instant::now();
-            let pool = Pool::builder().workers(1).open_bytes(GUEST.as_bytes())?;
+            let pool = Pool::builder().open_bytes(GUEST.as_bytes())?;
             let square: i64 = pool.apply("square", 7_i64)?;
             out.push(start.elapsed().as_nanos() as f64);
             expect(square, 49)?;
