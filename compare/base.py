@@ -22,6 +22,9 @@ class Pool:
     def __init__(self):
         self.kept = {}
 
+    def killed(self, handle):
+        """Called when the worker that ran this was killed."""
+
     def kept_pool(self, workers):
         """A pool that stays, and has done something."""
         if workers not in self.kept:
@@ -119,6 +122,7 @@ class Pool:
                     number = int(file.read())
                 start = perf_counter_ns()
                 os.kill(number, 9)
+                self.killed(killed)
                 try:
                     square = self.result(self.start(pool, tasks.square, i), PATIENCE)
                     took.append(perf_counter_ns() - start)
@@ -126,7 +130,7 @@ class Pool:
                 except Exception as error:
                     name = type(error).__name__
                     hangs = "Timeout" in name
-                    what = f"no next result in {PATIENCE} s" if hangs else f"the next item raises {name}: the pool is broken"
+                    what = f"no next result in {PATIENCE} s" if hangs else f"the next item raises {name}"
                     return {"missing": what}
                 try:
                     self.result(killed, 0.2)

@@ -34,7 +34,8 @@ class Ray(Pool):
 
     def start(self, pool, f, *args):
         if f not in self.remote:
-            self.remote[f] = self.ray.remote(f)
+            # Who kills a worker does not want the item to be tried again.
+            self.remote[f] = self.ray.remote(max_retries=0)(f) if f is tasks.stay else self.ray.remote(f)
         return self.remote[f].remote(*args)
 
     def result(self, handle, timeout):
@@ -65,6 +66,10 @@ class Distributed(Pool):
 
     def result(self, handle, timeout):
         return handle.result(timeout)
+
+    def killed(self, handle):
+        # Else it would be tried again, three times, before the next item.
+        handle.cancel()
 
     def call(self, pool, f, *args):
         return self.start(pool, f, *args).result()

@@ -66,8 +66,8 @@ WORKLOADS = {
     "recover": ("recover-kill", {"samples": 3}, "time", "a worker is killed in mid-item: until the next item's result"),
 }
 
-# Peers for which chunks of one take minutes: this many items, whose cost each is the same.
-SLOW = {"distributed": 2_000, "Ray": 4_000}
+# Peers for which 100,000 items, each sent alone, would take too long get fewer; the cost is told for one.
+FEWER = {"concurrent.futures": 20_000, "joblib": 20_000, "loky": 20_000, "distributed": 2_000, "Ray": 4_000}
 HEAVY = ("distributed", "Ray")
 PATIENCE = 120
 
@@ -269,8 +269,11 @@ def ask(peer, name, workload, us, missing, before):
     if workload == "shared-sum":
         what["bytes"] = us.get("bytes", 1 << 28)
     if "items" in what:
-        what["items"] = SLOW.get(name, what["items"])
-    return theirs(peer.ask(workload, what))
+        what["items"] = FEWER.get(name, what["items"])
+    found = theirs(peer.ask(workload, what))
+    if what.get("items", 0) < WORKLOADS[workload][1].get("items", 0):
+        found["note"] = f"{what['items']:,} items"
+    return found
 
 
 def summary(found):

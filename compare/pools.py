@@ -94,15 +94,16 @@ class Loky(Executor):
 class Joblib(Pool):
     """`joblib.Parallel`, which keeps its workers as long as it is entered."""
 
-    recover = shared_sum_handles = None
+    # It has no handle to an item.
+    recover = None
 
     def new(self, workers):
         from joblib import Parallel
         from joblib.externals.loky import get_reusable_executor
 
         get_reusable_executor().shutdown(kill_workers=True)
-        # The first arguments of a worker's own; no memory-mapped files, which would be on a disk.
-        pool = Parallel(workers, backend="loky", max_nbytes=None)
+        # With one it would run items in this process. No memory-mapped files, which would be on a disk.
+        pool = Parallel(max(2, workers), backend="loky", max_nbytes=None)
         pool.__enter__()
         return pool
 
@@ -150,7 +151,8 @@ class Joblib(Pool):
 class MultiprocessingWasmtime(Multiprocessing):
     """A pool of forked processes, each of which runs a module with wasmtime, with a fresh instance an item."""
 
-    shared_sum = process_an_item = skewed = recover = echo = None
+    shared_sum = process_an_item = skewed = recover = echo = noop = None
+    noop_instance = Pool.noop
 
     def __init__(self):
         super().__init__("fork")
