@@ -52,6 +52,10 @@ class Ray(Pool):
         self.ray.shutdown()
         self.kept.clear()
 
+    def leave(self):
+        # Its processes are daemons, which nobody else ends.
+        self.ray.shutdown()
+
 
 class Distributed(Pool):
     def new(self, workers):

@@ -9,6 +9,9 @@ Every peer runs in a process of its own (measure.py), and every result is checke
 or does not answer is reported as missing, with the reason, and never as beaten. With `--busy` all of it is done a second
 time with a process on every processor that computes.
 
+What wasmpool runs is WebAssembly, and what the pools of Python run is Python: where an item computes nothing, that makes
+no difference; where it does (`skewed`), each is compared with its own perfect share, and not with the other.
+
 Needs Python 3.9 with `venv`, and nothing else; the Python that runs this is the one that the peers run with.
 """
 
@@ -69,6 +72,9 @@ WORKLOADS = {
 # Peers for which 100,000 items, each sent alone, would take too long get fewer; the cost is told for one.
 FEWER = {"concurrent.futures": 20_000, "joblib": 20_000, "loky": 20_000, "distributed": 2_000, "Ray": 4_000}
 HEAVY = ("distributed", "Ray")
+# What measure.py says of a workload that a peer does not have.
+NOTHING = "it has nothing of the kind"
+OURS = "every item under limits, behind two walls"
 PATIENCE = 120
 
 
@@ -168,7 +174,7 @@ class Peer:
             return
         self.process.stdin.close()
         try:
-            self.process.wait(5)
+            self.process.wait(20)
         except subprocess.TimeoutExpired:
             pass
         try:
@@ -210,6 +216,9 @@ def ours(wasmpool, workload, quick):
     if line["state"] != "measured":
         return {"missing": line["reason"]}, report["machine"]
     found = {"median": line["median"], "p99": line["p99"]}
+    if workload == "recover":
+        # The row looks at that.
+        found["note"] = "the killed item fails as worker-lost"
     if workload == "skewed":
         found = {"median": line["beside"]["ratio"], "p99": line["beside"]["ratio"]}
     if workload == "shared-sum":
@@ -282,7 +291,7 @@ def summary(found):
     for (state, workload, name), pairs in found.items():
         kind, what = WORKLOADS[workload][2:]
         row = {"state": state, "workload": workload, "what": what, "peer": name, "unit": "ns" if kind == "time" else "ratio"}
-        row["differs"] = PEERS[name][1] if name in PEERS else ""
+        row["differs"] = PEERS[name][1] if name in PEERS else OURS
         both = [(us, them) for us, them in pairs if "missing" not in us and "missing" not in them]
         reasons = [them["missing"] for _, them in pairs if "missing" in them]
         if reasons or not both:
@@ -320,21 +329,22 @@ def ratio(of):
 
 
 def tables(rows):
-    """For each state and workload: its words, and lines of cells."""
+    """For each state and workload: its words, lines of cells, and the peers that have nothing of the kind."""
     for state in dict.fromkeys(row["state"] for row in rows):
         for workload in dict.fromkeys(row["workload"] for row in rows):
-            lines = []
+            lines, without = [], []
             for row in rows:
                 if (row["state"], row["workload"]) != (state, workload):
                     continue
-                if "missing" in row:
+                if row.get("missing") == NOTHING:
+                    without.append(row["peer"])
+                elif "missing" in row:
                     lines.append([row["peer"], "missing", "", "", row["missing"]])
-                    continue
-                words = "; ".join(filter(None, [row["note"], row["differs"]]))
-                p99 = shown(row["p99"]) if workload == "noop" else ""
-                lines.append([row["peer"], shown(row["median"], row["unit"]), p99, ratio(row.get("ratio")), words])
-            if lines:
-                yield f"{WORKLOADS[workload][3]} ({state})", lines
+                else:
+                    words = "; ".join(filter(None, [row["note"], row["differs"]]))
+                    p99 = shown(row["p99"]) if workload == "noop" else ""
+                    lines.append([row["peer"], shown(row["median"], row["unit"]), p99, ratio(row.get("ratio")), words])
+            yield f"{WORKLOADS[workload][3]} ({state})", lines, "; ".join(without)
 
 
 HEAD = ["", "median", "p99", "wasmpool / it", "how it differs"]
@@ -342,21 +352,23 @@ HEAD = ["", "median", "p99", "wasmpool / it", "how it differs"]
 
 def as_text(rows):
     out = []
-    for title, lines in tables(rows):
+    for title, lines, without in tables(rows):
         widths = [max(len(line[at]) for line in [HEAD, *lines]) for at in range(4)]
         out.append(title)
         for line in [HEAD, *lines]:
             cells = [line[0].ljust(widths[0]), *(line[at].rjust(widths[at]) for at in (1, 2)), line[3].ljust(widths[3])]
             out.append(("  " + "  ".join(cells) + "  " + line[4]).rstrip())
+        out += [f"  nothing of the kind: {without}"] if without else []
         out.append("")
     return "\n".join(out)
 
 
 def as_markdown(rows, head):
     out = [head, ""]
-    for title, lines in tables(rows):
+    for title, lines, without in tables(rows):
         out += [f"**{title}**", "", f"| {' | '.join(HEAD)} |", "|---|---|---|---|---|"]
         out += [f"| {' | '.join(cell.replace('|', '/') for cell in line)} |" for line in lines]
+        out += ["", f"Nothing of the kind: {without}."] if without else []
         out.append("")
     return "\n".join(out)
 

@@ -59,6 +59,8 @@ def main():
             traceback.print_exc()
             answer = {"missing": f"{type(error).__name__}: {error}"[:300]}
         print(json.dumps(answer), file=answers, flush=True)
+    if hasattr(peer, "leave"):
+        peer.leave()
     # Some of them wait for ever for their own processes.
     os._exit(0)
 

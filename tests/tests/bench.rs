@@ -3,8 +3,8 @@
 
 use std::process::ExitCode;
 
-use wasmpool::bench::{ROWS, Report, State};
-use wasmpool_tests::{Suite, temporary, wasmpool};
+use wasmpool::bench::{ROWS, Report, State, find};
+use wasmpool_tests::{Suite, root, temporary, wasmpool};
 
 fn main() -> ExitCode {
     Suite::new()
@@ -13,6 +13,7 @@ fn main() -> ExitCode {
         .test("text", text)
         .test("list", list)
         .test("usage", usage)
+        .test("the_comparison_asks_for_rows", the_comparison_asks_for_rows)
         .run()
 }
 
@@ -117,6 +118,19 @@ fn usage() {
     ran.run()
         .exits(5)
         .says("cannot write /no/such/folder/x.svg");
+}
+
+/// The script that measures others beside it names rows, which stay.
+fn the_comparison_asks_for_rows() {
+    let script = std::fs::read_to_string(root().join("compare/compare.py")).expect("it is there");
+    let (_, workloads) = script.split_once("WORKLOADS = {").expect("it has some");
+    let (workloads, _) = workloads.split_once("\n}").expect("they end");
+    let rows = workloads.lines().filter_map(|line| line.split('"').nth(3));
+    let rows: Vec<&str> = rows.collect();
+    assert!(rows.len() >= 10, "{rows:?}");
+    for row in rows {
+        assert!(find(row).is_some(), "there is no row {row}");
+    }
 }
 
 /// Checks that tags are closed in order, and that nothing stands in text or in a tag that must be escaped there.
