@@ -6,7 +6,8 @@
 // WebAssembly's vectors are nothing that a compiler uses unless it is told to; those of x86-64 it uses by itself.
 macro_rules! kernels {
     ($($name:literal $function:ident)*) => {
-        /// The names of the kernels.
+        /// The names of the kernels, for who measures them.
+        #[allow(dead_code)]
         pub const KERNELS: &[&str] = &[$($name),*];
 
         /// Runs a kernel by its name. `None` if there is none of that name.
