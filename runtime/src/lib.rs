@@ -69,6 +69,7 @@ compile_error!(
 );
 
 pub mod audit;
+pub mod bench;
 pub mod cache;
 #[doc(hidden)]
 pub mod cli;

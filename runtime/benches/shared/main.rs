@@ -7,13 +7,13 @@
 
 #[path = "../../../tests/guests/speed/src/arithmetic.rs"]
 mod arithmetic;
+mod guest;
 mod large;
 mod messages;
 mod peers;
 #[path = "../pool/table.rs"]
 mod table;
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -54,10 +54,10 @@ fn main() -> Result<(), Error> {
     let wanted = wanted.map_or("", |wanted| wanted);
     let rounds = if full { 7 } else { 1 };
     let each = |n: usize| if full { n } else { n.min(5) };
-    if !guest().is_file() {
+    let Some(module) = guest::speed() else {
         println!("nothing is measured without guests: `cargo xtask guests` builds them");
         return Ok(());
-    }
+    };
     let python = Python::start();
     if python.is_none() {
         println!("python3: missing, so that nothing is compared with it");
@@ -78,8 +78,8 @@ fn main() -> Result<(), Error> {
             .buffer("page", &page, Access::ReadWrite)
     };
     // Two processes, and one with two workers.
-    let (a, b) = (shared().open(guest())?, shared().open(guest())?);
-    let two = shared().workers(2).open(guest())?;
+    let (a, b) = (shared().open(&module)?, shared().open(&module)?);
+    let two = shared().workers(2).open(&module)?;
     for pool in [&a, &b, &two] {
         pool.map::<_, u64>("add-many", vec![("value", 1_u64); 100])?;
     }
@@ -288,17 +288,6 @@ fn row<'a>(
         bound: None,
         run,
     }
-}
-
-/// The guest, where `cargo xtask guests` puts it.
-fn guest() -> PathBuf {
-    let folder = std::env::var_os("WASMPOOL_GUESTS").map(PathBuf::from);
-    let beside = || {
-        let this = std::env::current_exe().expect("this program has a path");
-        let target = this.ancestors().nth(3).expect("it lies in a target folder");
-        target.join("guests")
-    };
-    folder.unwrap_or_else(beside).join("speed.wasm")
 }
 
 fn builder() -> PoolBuilder {

@@ -47,6 +47,8 @@ pub enum Command {
     Inspect(InspectArgs),
     /// Show on this machine that the limits and protections hold, by trying to break them
     Audit(Box<AuditArgs>),
+    /// Measure this machine and what a pool costs on it
+    Bench(BenchArgs),
     /// Look after the cache of compiled components, and of results
     Cache {
         /// What to do with it.
@@ -382,6 +384,50 @@ pub enum AuditFormat {
     Text,
     Json,
     Junit,
+}
+
+const BENCH_EXIT_CODES: &str = "\
+Exit codes:
+  0    everything was measured, but for what this machine does not offer: the report says why
+  2    the arguments cannot be used
+  5    a result was wrong, a pool failed, or the report cannot be written";
+
+/// `wasmpool bench`.
+#[derive(Debug, Args)]
+#[command(after_help = BENCH_EXIT_CODES)]
+pub struct BenchArgs {
+    /// What to measure, with what it is compared with [default: everything]
+    #[arg(value_name = "ROW")]
+    pub rows: Vec<String>,
+
+    /// Tell what can be measured, and measure nothing
+    #[arg(long)]
+    pub list: bool,
+
+    /// One round, with few samples and little data: some seconds, not minutes
+    #[arg(long)]
+    pub quick: bool,
+
+    /// Rounds, in each of which everything is measured in turn [default: 10; with --quick: 1]
+    #[arg(long, value_name = "N", value_parser = count)]
+    pub rounds: Option<u32>,
+
+    /// For people, for programs, or as a picture
+    #[arg(long, value_enum, default_value_t = BenchFormat::Text)]
+    pub format: BenchFormat,
+
+    /// Write the picture to a file besides
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub plot: Option<PathBuf>,
+}
+
+/// How a benchmark is written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs)]
+pub enum BenchFormat {
+    Text,
+    Json,
+    Svg,
 }
 
 /// How far items are kept apart.

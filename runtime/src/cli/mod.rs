@@ -5,13 +5,14 @@
 //! - `items`: where items come from; `names`: what an item is called; `json`: texts of guests as lines.
 //! - `output`: what is printed of an outcome; `directory`: a file an item.
 //! - `console`: all that goes to standard error; `signal`: Ctrl-C; `exit`: exit codes.
-//! - `map`, `run`, `pipeline`, `inspect`, `audit`, `cache`: the commands.
+//! - `map`, `run`, `pipeline`, `inspect`, `audit`, `bench`, `cache`: the commands.
 //!
 //! The only module that names clap, anyhow and indicatif. Standard output carries data only. Runs no guest code, and
 //! looks at payloads only to see that what it prints is one well-formed value.
 
 mod args;
 mod audit;
+mod bench;
 mod cache;
 mod console;
 mod directory;
@@ -60,6 +61,7 @@ pub fn main() -> ExitCode {
         Command::Pipeline(args) => pipeline::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Audit(args) => audit::run(*args),
+        Command::Bench(args) => bench::run(args),
         Command::Cache { command } => cache::run(command),
         Command::Completions { shell } => completions(shell),
     };

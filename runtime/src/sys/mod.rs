@@ -7,4 +7,5 @@ pub mod confine;
 pub mod memory;
 pub mod poll;
 pub mod process;
+pub(crate) mod seen;
 pub mod socket;

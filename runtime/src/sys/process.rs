@@ -60,6 +60,51 @@ pub unsafe fn fork() -> io::Result<Forked> {
     }
 }
 
+/// A forked process that does one thing. Killed when it is dropped.
+#[derive(Debug)]
+pub struct Helper(Option<Pid>);
+
+impl Helper {
+    /// Forks a process that does `work` and ends; also when the calling thread does.
+    ///
+    /// # Safety
+    /// `work` must not allocate, free, take locks or panic, and must not return anything that has to be dropped: other
+    /// threads may have held the allocator's lock, or any other, when this process was forked. System calls and atomics
+    /// are right.
+    pub unsafe fn fork(work: impl FnOnce()) -> io::Result<Helper> {
+        let parent = rustix::process::getpid();
+        // SAFETY: the child makes system calls and does what the caller vouches for, and ends without cleaning up.
+        match unsafe { libc::fork() } {
+            0 => {
+                if die_with_parent(Some(parent)).is_ok() {
+                    work();
+                }
+                exit_now(0)
+            }
+            pid if pid > 0 => Ok(Helper(Pid::from_raw(pid))),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+
+    /// Waits until it has ended.
+    pub fn wait(mut self) -> io::Result<()> {
+        if let Some(pid) = self.0.take() {
+            waitpid(Some(pid), WaitOptions::empty())?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Helper {
+    fn drop(&mut self) {
+        if let Some(pid) = self.0 {
+            // Fails only where it has ended.
+            let _ = rustix::process::kill_process(pid, Signal::KILL);
+            let _ = waitpid(Some(pid), WaitOptions::empty());
+        }
+    }
+}
+
 /// Ends this process at once: no destructors, no handlers.
 pub fn exit_now(code: i32) -> ! {
     // SAFETY: `_exit` is always allowed and does not return.

@@ -1,11 +1,11 @@
 //! What an item may hold: linear memories, tables, stack, and what it makes its process hold.
 
-use super::seen::Family;
 use super::{HOSTILE, Seen, Spec, failed, failure_of, item, limits, pool};
 use crate::audit::report::Check;
 use crate::failure::FailureKind;
 use crate::limits::{Limits, MIB};
 use crate::pool::Error;
+use crate::sys::seen::Family;
 
 const MEMORIES: &str = include_str!("../guests/memories.wat");
 

@@ -1,7 +1,7 @@
 //! The limits of items, each tried by a hostile module in a real pool.
 //!
 //! - `time`, `memory`, `output`, `loading`, `surroundings`: the checks, a family each.
-//! - `processes`: stopped workers and killed hosts; `seen`: processes of the machine, as /proc tells them.
+//! - `processes`: stopped workers and killed hosts.
 //! - `neighbour`: a pool that must not notice any of it.
 
 mod loading;
@@ -9,7 +9,6 @@ mod memory;
 mod neighbour;
 mod output;
 mod processes;
-mod seen;
 mod surroundings;
 mod time;
 

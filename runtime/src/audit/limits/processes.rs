@@ -5,12 +5,12 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::seen::{self, Family, Process};
 use super::{HOSTILE, LATE, Seen, Spec, failed, failure_of, limits, milliseconds, pool};
 use crate::audit::report::Check;
 use crate::failure::FailureKind;
 use crate::pool::{Error, program};
 use crate::sys::memory::sealed_memfd;
+use crate::sys::seen::{self, Family, Process};
 
 const SPIN: &str = include_str!("../guests/spin.wat");
 

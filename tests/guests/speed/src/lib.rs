@@ -1,8 +1,10 @@
-//! Tasks that do one thing with shared objects many times, for measuring: `runtime/benches/shared`. What is shared is
+//! Tasks that do one thing with shared objects many times, for measuring: `runtime/benches/shared`, and kernels that compute, for
+//! `runtime/benches/kernels`. What is shared is
 //! named by parameters.
 
 mod arithmetic;
 mod attached;
+mod kernels;
 
 use std::error::Error;
 
@@ -110,6 +112,10 @@ fn write_many(buffer: &str, count: u64, bytes: usize) -> Outcome<u64> {
     Ok(count)
 }
 
+fn compute(kernel: &str, seed: u64) -> Outcome<u64> {
+    kernels::run(kernel, seed).ok_or_else(|| format!("there is no kernel `{kernel}`").into())
+}
+
 wasmpool_guest::tasks! {
     /// Puts so many messages of so many bytes.
     put_many(queue, count, bytes),
@@ -135,6 +141,8 @@ wasmpool_guest::tasks! {
     attach_times(buffer, count, bytes),
     /// The sum of a part of an array of u64, attached once and summed so many times.
     sum(array, from, to, times),
+    /// Runs a kernel on input made of a seed. A number that depends on all of what it did.
+    compute(kernel, seed),
     /// Rows of the product of two square matrices of this order, all of them attached.
     multiply(a, b, product, order, from, to),
 }

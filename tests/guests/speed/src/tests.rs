@@ -56,3 +56,42 @@ fn numbers_are_summed_and_matrices_multiplied() {
         assert_eq!(product.read_all().unwrap(), [19.0, 22.0, 43.0, 50.0]);
     });
 }
+
+#[test]
+fn kernels_do_what_they_say() {
+    let hex = |text: &str| -> String {
+        let digest = kernels::digest(text.as_bytes());
+        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    };
+    assert_eq!(
+        hex("abc"),
+        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    );
+    // Of the length that takes a block more.
+    assert_eq!(
+        hex("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq"),
+        "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"
+    );
+    for text in ["", "a", "aaaaaaaaaaaaaaaaaaaa", "one two one two one three"] {
+        let packed = kernels::pack(text.as_bytes());
+        assert_eq!(kernels::unpack(&packed).as_deref(), Some(text.as_bytes()));
+    }
+    let text = br#"{"a": [1.5, -2e3, true, null], "b": "x\u00e9\n"}"#;
+    let mut parser = kernels::Parser { text, at: 0 };
+    let Some(kernels::Value::Map(map)) = parser.value(0) else {
+        panic!("it is a map");
+    };
+    use kernels::Value::{Bool, List, Null, Number, Text};
+    let list = List(vec![Number(1.5), Number(-2e3), Bool(true), Null]);
+    assert_eq!(map[0], ("a".into(), list));
+    assert_eq!(map[1], ("b".into(), Text("x\u{e9}\n".into())));
+}
+
+#[test]
+fn every_kernel_depends_on_its_seed() {
+    for name in kernels::KERNELS {
+        let (one, two) = (compute(name, 1).unwrap(), compute(name, 2).unwrap());
+        assert!(one != two && one != 0 && two != 0, "{name}");
+    }
+    assert!(compute("none", 1).is_err());
+}

@@ -1,14 +1,14 @@
 //! Processes of the machine, as /proc tells them: which belong to a pool, how large they were, whether they still run.
 
-use std::fs;
+use std::{fs, io};
 
 use rustix::process::Pid;
 
-use crate::sys::process::ProcessHandle;
+use super::process::ProcessHandle;
 
 /// A process, told apart from a later one of the same number by when it started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Process {
+pub(crate) struct Process {
     id: u32,
     /// Clock ticks from the machine's start to its own.
     started: u64,
@@ -53,7 +53,7 @@ fn children(all: &[Entry], parent: u32) -> Vec<Process> {
 }
 
 /// All who descend from a process, each behind its parent.
-pub(super) fn descendants(of: u32) -> Vec<Process> {
+pub(crate) fn descendants(of: u32) -> Vec<Process> {
     let all = all();
     let mut found = children(&all, of);
     let mut at = 0;
@@ -65,13 +65,13 @@ pub(super) fn descendants(of: u32) -> Vec<Process> {
 }
 
 /// The processes that this one starts from now on: those of the next pool, if no other is opened.
-pub(super) struct Family {
+pub(crate) struct Family {
     before: Vec<Process>,
 }
 
 impl Family {
     /// Who is there already does not count.
-    pub(super) fn before() -> Family {
+    pub(crate) fn before() -> Family {
         Family {
             before: children(&all(), std::process::id()),
         }
@@ -79,7 +79,7 @@ impl Family {
 
     /// Those that descend from the new ones and have no children themselves. Where a pool has a worker that is ready,
     /// these are its workers.
-    pub(super) fn workers(&self) -> Vec<Process> {
+    pub(crate) fn workers(&self) -> Vec<Process> {
         let all = all();
         let mut open = children(&all, std::process::id());
         open.retain(|process| !self.before.contains(process));
@@ -96,12 +96,12 @@ impl Family {
 
 impl Process {
     /// Whether it has not ended. One that nobody has waited for has.
-    pub(super) fn runs(&self) -> bool {
+    pub(crate) fn runs(&self) -> bool {
         entry(self.id).is_some_and(|entry| entry.process == *self)
     }
 
     /// The most bytes of memory that it had at once, shared ones included.
-    pub(super) fn peak_bytes(&self) -> Option<u64> {
+    pub(crate) fn peak_bytes(&self) -> Option<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.id)).ok()?;
         let peak = status
             .lines()
@@ -110,8 +110,27 @@ impl Process {
         Some(kib << 10)
     }
 
+    /// Bytes of memory that are its own, and shared with nobody.
+    pub(crate) fn private_bytes(&self) -> io::Result<u64> {
+        let text = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.id))?;
+        let kib = text.lines().filter_map(|line| {
+            let kib = line.strip_prefix("Private_")?.split_once(':')?.1;
+            kib.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()
+        });
+        Ok(kib.sum::<u64>() << 10)
+    }
+
     /// Stops it. False if it has ended.
-    pub(super) fn stop(&self) -> bool {
+    pub(crate) fn stop(&self) -> bool {
+        self.with_handle(ProcessHandle::stop)
+    }
+
+    /// Kills it. False if it has ended.
+    pub(crate) fn kill(&self) -> bool {
+        self.with_handle(ProcessHandle::kill)
+    }
+
+    fn with_handle(&self, act: impl FnOnce(&ProcessHandle)) -> bool {
         let pid = i32::try_from(self.id).ok().and_then(Pid::from_raw);
         let Some(Ok(handle)) = pid.map(ProcessHandle::open) else {
             return false;
@@ -119,7 +138,7 @@ impl Process {
         // Only now is it certain whom the handle means.
         let runs = self.runs();
         if runs {
-            handle.stop();
+            act(&handle);
         }
         runs
     }
@@ -142,7 +161,8 @@ mod tests {
         let process = *seen.iter().find(|p| p.id == child.id()).expect("a child");
         assert!(family.workers().contains(&process));
         assert!(process.runs() && process.peak_bytes().is_some_and(|bytes| bytes > 0));
-        child.kill().expect("it runs");
+        assert!(process.private_bytes().is_ok_and(|bytes| bytes > 0));
+        assert!(process.kill());
         child.wait().expect("it was killed");
         assert!(!process.runs() && !process.stop());
     }

@@ -1,0 +1,56 @@
+//! A report of the benchmark as JSON: one object, for programs.
+//!
+//! ```json
+//! {
+//!   "schema": 1,
+//!   "machine": {"wasmpool": "0.1.0", "optimised": true, "processor": "…", "processors": 2, "memory_bytes": 25769803776,
+//!               "kernel": "6.18.44", "load": [0.5, 0.25, 0.0]},
+//!   "rows": [
+//!     {"id": "apply-shared", "group": "round trips", "what": "…", "unit": "ns", "samples": 5000, "median": 2300.0,
+//!      "p10": 2100.0, "p90": 2900.0, "p99": 9000.0, "beside": {"what": "floor-futex", "ratio": 0.43},
+//!      "state": "measured"}
+//!   ]
+//! }
+//! ```
+//!
+//! `unit` is `ns` or `bytes`. `state` is `measured`, `unavailable` (the machine does not offer what it takes) or `failed`
+//! (something is wrong); beside the last two stands `reason`, the numbers are `null`, and `samples` is 0. `beside` is
+//! `null` where there is nothing to compare with. [`SCHEMA`](super::report::SCHEMA) says what its number promises. It can
+//! be read back with serde as a [`Report`].
+
+use super::report::Report;
+
+/// The report, indented, with a newline at its end.
+///
+/// # Errors
+/// None that a report can cause; what serde says otherwise.
+pub fn render(report: &Report) -> Result<String, serde_json::Error> {
+    let mut text = serde_json::to_string_pretty(report)?;
+    text.push('\n');
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::super::report::tests::mixed;
+    use super::*;
+
+    #[test]
+    fn it_can_be_read_back() {
+        let text = render(&mixed()).unwrap();
+        assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), mixed());
+        let value: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(value["schema"], 1);
+        let apply = json!({
+            "id": "apply-shared", "group": "round trips", "what": "what apply-shared is", "unit": "ns", "samples": 3,
+            "median": 3000.0, "p10": 2000.0, "p90": 4000.0, "p99": 4000.0,
+            "beside": {"what": "floor-futex", "ratio": 0.5}, "state": "measured",
+        });
+        assert_eq!(value["rows"][1], apply);
+        assert_eq!(value["rows"][2]["state"], "failed");
+        assert_eq!(value["rows"][2]["reason"], "the sum is wrong");
+        assert_eq!(value["rows"][2]["median"], Value::Null);
+    }
+}

@@ -1,0 +1,96 @@
+//! `wasmpool bench`: runs the benchmark, writes its report, and says by its exit code whether all of it was right.
+
+use std::fs;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::args::{BenchArgs, BenchFormat};
+use super::console::Console;
+use super::exit::{self, Problem};
+use super::print;
+use crate::bench::{Bench, ROWS, Report, Step, find, json, svg, text};
+
+/// Runs it.
+///
+/// # Errors
+/// If there is no such row, or the report cannot be written.
+pub fn run(args: BenchArgs) -> Result<u8, Problem> {
+    if args.list {
+        return print(text::list().as_bytes());
+    }
+    let mut bench = Bench::new()
+        .quick(args.quick)
+        .host_program("/proc/self/exe");
+    if let Some(rounds) = args.rounds {
+        bench = bench.rounds(rounds);
+    }
+    for id in &args.rows {
+        bench = bench.row(find(id).ok_or_else(|| unknown(id))?);
+    }
+    // Shows nothing where standard error is no terminal.
+    let bar = ProgressBar::new(0);
+    if let Ok(style) = ProgressStyle::with_template("{pos}/{len} {wide_bar} {msg}") {
+        bar.set_style(style);
+    }
+    let report = bench.run(&mut |Step { id, done, all }| {
+        bar.set_length(all as u64);
+        bar.set_position(done as u64);
+        bar.set_message(id);
+    });
+    bar.finish_and_clear();
+    if let Some(path) = &args.plot {
+        let doing = || format!("cannot write {}", path.display());
+        fs::write(path, svg::render(&report)).map_err(|e| Problem::machine(doing(), e))?;
+    }
+    let written = match args.format {
+        BenchFormat::Text => text::render(&report),
+        BenchFormat::Json => json::render(&report).map_err(|e| {
+            Problem::machine("the report cannot be written", std::io::Error::other(e))
+        })?,
+        BenchFormat::Svg => svg::render(&report),
+    };
+    print(written.as_bytes())?;
+    Ok(code(&report))
+}
+
+fn unknown(id: &str) -> Problem {
+    let shown = crate::text::printable(id, 200);
+    let nearest = ROWS
+        .iter()
+        .map(|row| row.id)
+        .min_by_key(|row| strsim::damerau_levenshtein(row, id))
+        .filter(|row| strsim::damerau_levenshtein(row, id) <= 1 + id.len() / 4);
+    let problem = Problem::usage_text(format!("there is no row `{shown}`"));
+    match nearest {
+        Some(row) => problem.hint(format!("did you mean `{row}`?")),
+        None => problem.hint("`wasmpool bench --list` shows all of them"),
+    }
+}
+
+fn code(report: &Report) -> u8 {
+    let failed: Vec<&str> = report.failed().map(|line| line.id.as_str()).collect();
+    if failed.is_empty() {
+        return exit::DONE;
+    }
+    let message = format!(
+        "something is wrong with what these measure: {}",
+        failed.join(", ")
+    );
+    Console::plain().error(&message);
+    exit::POOL
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_row_is_named() {
+        let advice = |id| unknown(id).advice().map(str::to_owned);
+        assert_eq!(
+            advice("aply-shared").as_deref(),
+            Some("did you mean `apply-shared`?")
+        );
+        assert!(advice("x").is_some_and(|hint| hint.contains("--list")));
+    }
+}
