@@ -86,8 +86,11 @@ fn bytes(items: &[&str]) -> Vec<Payload> {
     items.iter().map(payload).collect()
 }
 
+/// An index, what was emitted, the result, and the fuel.
+type Said = (u64, Vec<Vec<u8>>, Result<Vec<u8>, FailureKind>, Option<u64>);
+
 /// What an outcome says of its item.
-fn said(outcome: &Outcome) -> (u64, Vec<Vec<u8>>, Result<Vec<u8>, FailureKind>, Option<u64>) {
+fn said(outcome: &Outcome) -> Said {
     let result = outcome.result.as_ref();
     (
         outcome.index,

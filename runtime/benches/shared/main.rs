@@ -176,12 +176,7 @@ fn main() -> Result<(), Error> {
                 .map(|(name, run)| row(name, each(n), Some((queue, TEN_TIMES)), run)),
         );
     }
-    let runs: Vec<(
-        &'static str,
-        usize,
-        Option<(&'static str, f64)>,
-        Measure<'_>,
-    )> = vec![
+    let runs: Vec<Single<'_>> = vec![
         (
             "round trip through two queues",
             each(1000),
@@ -274,6 +269,14 @@ fn main() -> Result<(), Error> {
     table::print(&rows, &samples);
     Ok(())
 }
+
+/// A row's name, how many a sample, what it is compared with, and how it is measured.
+type Single<'a> = (
+    &'static str,
+    usize,
+    Option<(&'static str, f64)>,
+    Measure<'a>,
+);
 
 fn row<'a>(
     name: &'static str,

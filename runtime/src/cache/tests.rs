@@ -612,10 +612,8 @@ fn damaged_results_are_absent_and_can_be_replaced() {
     let path = result_file(&cache);
     let whole = stdfs::read(&path).unwrap();
     let writable = || OpenOptions::new().write(true).open(&path).unwrap();
-    for at in 0..whole.len() {
-        writable()
-            .write_all_at(&[whole[at] ^ 1], at as u64)
-            .unwrap();
+    for (at, byte) in whole.iter().enumerate() {
+        writable().write_all_at(&[byte ^ 1], at as u64).unwrap();
         check(format!("byte {at}"));
         writable().set_len(at as u64).unwrap();
         check(format!("{at} bytes"));

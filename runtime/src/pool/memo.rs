@@ -277,9 +277,7 @@ mod tests {
         differs(setting(&other, &plain, &limits));
         differs(setting(&module, &plain, &Limits::default().memory(MIB)));
         differs(setting(&module, &plain, &Limits::default().result_bytes(1)));
-        let mut fuel = Limits::default();
-        fuel.fuel = Some(1);
-        differs(setting(&module, &plain, &fuel));
+        differs(setting(&module, &plain, &Limits::default().fuel(1)));
         differs(Setting {
             env: &[("A".into(), "1".into())],
             ..base()

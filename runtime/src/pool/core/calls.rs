@@ -167,7 +167,7 @@ impl Core {
         let message = match (op.takes_message(), message) {
             (true, Some(bytes)) if matches!(op, Op::PutMany(_)) => {
                 let all = unpack(bytes).ok_or("packed messages that cannot be")?;
-                let all = all.into_iter().map(|bytes| Message::new(bytes));
+                let all = all.into_iter().map(Message::new);
                 rest = all
                     .collect::<Result<Vec<_>, _>>()
                     .map_err(|e| e.to_string())?;
