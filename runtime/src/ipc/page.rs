@@ -53,6 +53,9 @@ pub struct Page {
     pub spin: Line<AtomicU64>,
     /// The number of the item that is to be given up, plus 2^32; 0 for none. Written by the host.
     pub cancelled: Line<AtomicU64>,
+    /// Nanoseconds that the worker has spent with its chunks, as far as their results are published: without the time in
+    /// which it was woken. Wraps around.
+    pub worked: Line<AtomicU64>,
     /// Locks that the worker was lent, by their numbers among what it was granted.
     pub leases: [Lease; LEASES],
 }
@@ -65,7 +68,7 @@ const _: () = assert!(
     offset_of!(Page, to_host) == 256
         && offset_of!(Page, claim) == 512
         && offset_of!(Page, cancelled) == 704
-        && offset_of!(Page, leases) == 768,
+        && offset_of!(Page, leases) == 832,
     "the layout of shared memory changed: raise `wire::VERSION` and correct this line"
 );
 

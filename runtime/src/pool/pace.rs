@@ -7,6 +7,8 @@ use super::options::ChunkSize;
 const TARGET: u64 = 1_000_000;
 /// From here on, a second chunk is not queued behind a running one: it would wait longer than it costs to send.
 const LONG: u64 = 10_000_000;
+/// What waking a worker takes, and more: what wakes one should take that long.
+const WAKING: u64 = 50_000;
 /// Items in an automatic chunk, at most.
 const MOST: u32 = 4096;
 /// Chunks under way at one worker, at most.
@@ -55,6 +57,12 @@ impl Pace {
         self.fixed.unwrap_or(self.chunk)
     }
 
+    /// Items that are worth waking a worker for; more than a chunk never.
+    pub fn worth_waking(&self) -> usize {
+        let worth = self.nanos_per_item.map_or(1, |mean| WAKING / mean.max(1));
+        usize::try_from(worth).map_or(1, |worth| worth.clamp(1, self.chunk() as usize))
+    }
+
     /// Chunks to have under way at one worker.
     pub fn depth(&self) -> u32 {
         let Some(mean) = self.nanos_per_item else {
@@ -84,18 +92,23 @@ mod tests {
             pace.measured(n, u64::from(n) * 1_000);
         }
         assert_eq!((pace.chunk(), pace.depth()), (1000, 2));
+        assert_eq!(pace.worth_waking(), 50);
         for _ in 0..12 {
             let n = pace.chunk();
             pace.measured(n, u64::from(n) * 50_000_000);
         }
         assert_eq!((pace.chunk(), pace.depth()), (1, 1));
+        assert_eq!(pace.worth_waking(), 1);
     }
 
     #[test]
     fn a_fixed_size_is_kept_and_made_deep() {
         let mut pace = Pace::new(ChunkSize::Items(1));
         pace.measured(1, 10_000);
-        assert_eq!((pace.chunk(), pace.depth()), (1, 101));
+        assert_eq!(
+            (pace.chunk(), pace.depth(), pace.worth_waking()),
+            (1, 101, 1)
+        );
         assert_eq!(Pace::new(ChunkSize::Items(0)).chunk(), 1);
     }
 }

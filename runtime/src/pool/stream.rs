@@ -113,8 +113,8 @@ impl Feeder {
             if job.has_room(workers) {
                 push(job);
                 self.next += 1;
-                let was_alone = job.waiting() <= workers;
-                if was_alone || job.waiting().is_multiple_of(64) {
+                // Others wait only because no worker was to have them: whatever changes that looks for them.
+                if job.waiting() <= 1 || job.waiting().is_multiple_of(64) {
                     core.pump();
                 }
                 return true;

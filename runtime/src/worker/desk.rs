@@ -91,6 +91,9 @@ struct State {
     /// The item whose reported result cannot be taken.
     refused: Option<u32>,
     started: u64,
+    /// When the first item of the chunk was started, and what was spent with chunks before it.
+    chunk_started: u64,
+    worked: u64,
     logged: u64,
     published: u64,
     pending: usize,
@@ -125,6 +128,8 @@ impl Desk {
             stopped: false,
             refused: None,
             started: 0,
+            chunk_started: 0,
+            worked: 0,
             logged: 0,
             published: 0,
             pending: 0,
@@ -166,6 +171,7 @@ impl Desk {
         state.spent.clear();
         state.spent.resize(chunk.count as usize, 0);
         (state.begun, state.running, state.stopped) = (0, false, false);
+        state.worked = state.link.page().worked.0.load(Ordering::Relaxed);
         state.refused = None;
     }
 
@@ -260,6 +266,9 @@ impl State {
             return false;
         }
         self.link.page().started.0.store(now, Ordering::Release);
+        if index == 0 {
+            self.chunk_started = now;
+        }
         (self.begun, self.running) = (index + 1, true);
         (self.started, self.logged) = (now, 0);
         true
@@ -347,6 +356,11 @@ impl State {
 
     fn publish(&mut self, now: u64) -> Result<(), Fault> {
         (self.published, self.pending) = (now, 0);
+        if self.begun > 0 {
+            let spent = now.saturating_sub(self.chunk_started);
+            let worked = &self.link.page().worked.0;
+            worked.store(self.worked.wrapping_add(spent), Ordering::Relaxed);
+        }
         Ok(self.link.publish()?)
     }
 

@@ -31,13 +31,18 @@ impl Core {
         self.retire();
         self.start_workers();
         self.free_hostages();
+        let mut computing = self.computing();
         for depth in 1.. {
             let mut sent = false;
             for at in 0..self.places.len() {
+                let idle = self.places[at].slot.unfinished() == 0;
+                let wakes = idle && computing >= self.processors;
                 if self.may_take(at, depth)
-                    && let Some(job) = self.next_job(depth)
+                    && let Some(job) = self.next_job(depth, wakes)
+                    && self.send_chunk(at, job)
                 {
-                    sent |= self.send_chunk(at, job);
+                    sent = true;
+                    computing += usize::from(idle);
                 }
             }
             if !sent {
@@ -82,7 +87,7 @@ impl Core {
         let place = &mut self.places[at];
         place.link = Some(link);
         place.exit = None;
-        place.chunk_done = 0;
+        (place.chunk_done, place.worked) = (0, 0);
         place.blocked = None;
         place.kill = launcher.start(slot, generation, end)?;
         self.stats.workers_started += 1;
@@ -110,9 +115,14 @@ impl Core {
             && (!idle || self.shape.slots == self.shape.workers || self.busy() < self.shape.workers)
     }
 
-    /// The job whose turn it is, of those that have items waiting and want so many chunks at one worker.
-    pub(in crate::pool) fn next_job(&mut self, depth: u32) -> Option<JobId> {
-        let wants = |job: &Job| job.waiting() > 0 && (depth == 1 || depth <= job.pace.depth());
+    /// The job whose turn it is, of those that have items waiting and want so many chunks at one worker. If one more worker
+    /// has to be woken for them (`wakes`) than there are processors, only a job that has enough of them to be worth it.
+    pub(in crate::pool) fn next_job(&mut self, depth: u32, wakes: bool) -> Option<JobId> {
+        let wants = |job: &Job| {
+            job.waiting() > 0
+                && (depth == 1 || depth <= job.pace.depth())
+                && (!wakes || job.waiting() >= job.pace.worth_waking())
+        };
         let id = self
             .jobs
             .range(self.turn..)
@@ -207,7 +217,7 @@ impl Core {
             .max_items_per_worker
             .map_or(u64::MAX, |max| max - place.slot.assigned_in_all());
         let most = (job.pace.chunk() as usize)
-            .min(share(job.waiting()))
+            .min(share(job.waiting()).max(job.pace.worth_waking()))
             .min(usize::try_from(left).unwrap_or(usize::MAX));
         let function = usize::from(job.function);
         if place.bound.len() <= function {

@@ -80,6 +80,8 @@ struct Place {
     chunks: VecDeque<Chunk>,
     /// When the last chunk was finished.
     chunk_done: u64,
+    /// What it had worked when the last chunk was finished, in nanoseconds: its own word.
+    worked: u64,
     /// When it was last read while the supervisor was away.
     read_at: u64,
     /// Since when it has nothing to do and takes nothing, and how many bytes it would take.
@@ -268,6 +270,7 @@ impl Core {
                 bound: Vec::new(),
                 chunks: Default::default(),
                 chunk_done: 0,
+                worked: 0,
                 read_at: 0,
                 blocked: None,
                 exit: None,

@@ -361,8 +361,16 @@ impl Core {
         if seq.plus(1).since(end).is_some() {
             place.chunks.pop_front();
             place.chunk_done = time;
+            let page = place.link.as_ref().map(HostLink::page);
+            let worked = page.map_or(0, |page| page.worked.0.load(Ordering::Relaxed));
+            // In what passed here it was woken, too, which larger chunks make rarer. Its own word, of what passed at most.
+            let spent = match worked {
+                0 => took,
+                worked => worked.wrapping_sub(place.worked).min(took),
+            };
+            place.worked = worked;
             if let Some(job) = self.jobs.get_mut(&job) {
-                job.pace.measured(items, took);
+                job.pace.measured(items, spent);
             }
         }
         took / u64::from(items.max(1))
