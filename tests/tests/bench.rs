@@ -1,5 +1,5 @@
-//! `wasmpool bench` as its users run it. That it works, not what it measures: no number is looked at but to see that it
-//! is one.
+//! `wasmpool bench` as its users run it: that it works. Of what it measures only ratios within one run are looked at, with
+//! bounds that are passed by far, and by none of the noise of a busy machine.
 
 use std::process::ExitCode;
 
@@ -9,6 +9,7 @@ use wasmpool_tests::{Suite, root, temporary, wasmpool};
 fn main() -> ExitCode {
     Suite::new()
         .test("every_row", every_row)
+        .test("nothing_costs_many_times_what_it_should", guard)
         .test("one_row", one_row)
         .test("text", text)
         .test("list", list)
@@ -58,6 +59,43 @@ fn every_row() {
     let picture = std::fs::read_to_string(&picture).expect("it was written");
     well_formed(&picture);
     assert!(picture.contains(">apply-shared<") && picture.contains("<polyline"));
+}
+
+/// What is measured, what beside it, and how many times that it may be.
+const GUARDED: [(&str, &str, f64); 7] = [
+    // Sending many items together must not cost more than one by one.
+    ("map-auto", "map-chunk-1", 5.0),
+    // What is kept warm is no dearer than what is made anew.
+    ("apply-shared", "apply-process", 1.0),
+    ("apply-instance", "apply-process", 1.0),
+    ("start-command", "start-command-new", 3.0),
+    // Each item woke one more of the idle workers: 30 to 50 times then, 7 since.
+    ("item-64", "item-1", 100.0),
+    ("echo", "floor-copy", 200.0),
+    ("recover-trap", "floor-fork", 100.0),
+];
+
+fn guard() {
+    let ids = GUARDED.iter().flat_map(|(row, beside, _)| [*row, *beside]);
+    let args = ["bench", "--quick", "--format", "json"];
+    let slower = || -> Vec<String> {
+        let ran = wasmpool(args.into_iter().chain(ids.clone())).run().exits(0);
+        let report = report(ran.text());
+        let median = |id| {
+            report
+                .line(id)
+                .and_then(|line| line.median)
+                .expect("a number")
+        };
+        let slower = GUARDED.iter().filter_map(|(row, beside, most)| {
+            let ratio = median(row) / median(beside);
+            (ratio > *most).then(|| format!("{row} is {ratio:.1} x {beside}, and at most {most}"))
+        });
+        slower.collect()
+    };
+    // Once may be chance.
+    let found = (0..3).map(|_| slower()).find(|slower| slower.is_empty());
+    assert!(found.is_some(), "three times: {:?}", slower());
 }
 
 fn one_row() {
