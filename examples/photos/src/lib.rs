@@ -15,7 +15,7 @@ pub const BLUR: f32 = 4.0;
 /// # Errors
 /// If it is neither JPEG nor PNG, or is damaged.
 pub fn size(file: &[u8]) -> ImageResult<(u32, u32)> {
-    let (photograph, _) = decode(file)?;
+    let photograph = decode(file)?;
     Ok((photograph.width(), photograph.height()))
 }
 
@@ -25,13 +25,13 @@ pub fn size(file: &[u8]) -> ImageResult<(u32, u32)> {
 /// # Errors
 /// If it is neither JPEG nor PNG, or is damaged.
 pub fn thumbnail(file: &[u8]) -> ImageResult<Bytes> {
-    let (photograph, format) = decode(file)?;
+    let photograph = decode(file)?;
     let fits = photograph.width().max(photograph.height()) <= THUMBNAIL;
     let small = match fits {
         true => photograph,
         false => photograph.thumbnail(THUMBNAIL, THUMBNAIL),
     };
-    encode(&small, format)
+    encode(&small)
 }
 
 /// The photograph, blurred nearly as by a Gaussian: three means over boxes, which need additions only, so that every
@@ -40,33 +40,32 @@ pub fn thumbnail(file: &[u8]) -> ImageResult<Bytes> {
 /// # Errors
 /// If it is neither JPEG nor PNG, or is damaged.
 pub fn blur(file: &[u8]) -> ImageResult<Bytes> {
-    let (photograph, format) = decode(file)?;
-    encode(&photograph.fast_blur(BLUR), format)
+    encode(&decode(file)?.fast_blur(BLUR))
 }
 
 /// The pixels, upright as the camera noted it.
-fn decode(file: &[u8]) -> ImageResult<(DynamicImage, ImageFormat)> {
+fn decode(file: &[u8]) -> ImageResult<DynamicImage> {
     let format = image::guess_format(file)?;
     let mut decoder = ImageReader::with_format(Cursor::new(file), format).into_decoder()?;
     let orientation = decoder.orientation()?;
     let mut photograph = DynamicImage::from_decoder(decoder)?;
     photograph.apply_orientation(orientation);
-    Ok((photograph, format))
+    Ok(photograph)
 }
 
-/// A file of the same format as the one that was read, so that its name stays right.
-fn encode(image: &DynamicImage, format: ImageFormat) -> ImageResult<Bytes> {
+/// A PNG file.
+fn encode(image: &DynamicImage) -> ImageResult<Bytes> {
     let mut file = Vec::new();
-    image.write_to(&mut Cursor::new(&mut file), format)?;
+    image.write_to(&mut Cursor::new(&mut file), ImageFormat::Png)?;
     Ok(Bytes(file))
 }
 
 wasmpool_guest::tasks! {
     /// Width and height in pixels. The item is a JPEG or PNG file.
     size,
-    /// A copy that fits 128 by 128 pixels. The item is a JPEG or PNG file, and the result one of the same format.
+    /// A copy that fits 128 by 128 pixels. The item is a JPEG or PNG file, and the result a PNG file.
     thumbnail,
-    /// A blurred copy. The item is a JPEG or PNG file, and the result one of the same format.
+    /// A blurred copy. The item is a JPEG or PNG file, and the result a PNG file.
     blur,
 }
 
@@ -77,11 +76,11 @@ mod tests {
 
     fn png(width: u32, height: u32, pixel: impl Fn(u32, u32) -> [u8; 3]) -> Bytes {
         let image = RgbImage::from_fn(width, height, |x, y| Rgb(pixel(x, y)));
-        encode(&DynamicImage::ImageRgb8(image), ImageFormat::Png).unwrap()
+        encode(&DynamicImage::ImageRgb8(image)).unwrap()
     }
 
     fn pixels(file: &[u8]) -> RgbImage {
-        decode(file).unwrap().0.into_rgb8()
+        decode(file).unwrap().into_rgb8()
     }
 
     #[test]

@@ -6,7 +6,9 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
-use super::values::{chunk_size, count, directory, duration, fuel, initializer, size, variable};
+use super::values::{
+    chunk_size, count, directory, duration, extension, fuel, initializer, size, variable,
+};
 use crate::grants::{DirectoryGrant, Grants};
 use crate::limits::Limits;
 use crate::mode;
@@ -174,6 +176,11 @@ pub struct MapArgs {
     /// Write a file an item into this directory instead, named after its input; none for an item that failed, unless it is a record
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Output")]
     pub output_dir: Option<PathBuf>,
+
+    /// Give these files this extension in place of their inputs' [default: with raw output the inputs' own, else `json`
+    /// behind them]
+    #[arg(long, value_name = "EXTENSION", value_parser = extension, requires = "output_dir", help_heading = "Output")]
+    pub output_extension: Option<String>,
 
     /// Show progress on standard error; `auto`: if that is a terminal to which no results go
     #[arg(long, value_enum, default_value_t = Progress::Auto, help_heading = "Output")]

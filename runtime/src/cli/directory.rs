@@ -23,7 +23,7 @@ pub struct Directory {
 #[derive(Debug)]
 enum Naming {
     /// By the index, with this extension.
-    Index(&'static str),
+    Index(String),
     /// By these names.
     Given(Vec<OsString>),
 }
@@ -33,16 +33,26 @@ impl Directory {
     ///
     /// # Errors
     /// If it cannot be made, or if a result would take the place of an input file.
-    pub fn new(path: &Path, items: &Items, format: Format) -> Result<Self, Problem> {
+    pub fn new(
+        path: &Path,
+        items: &Items,
+        format: Format,
+        extension: Option<&str>,
+    ) -> Result<Self, Problem> {
         let trouble = |e: io::Error| {
             let what = format!("cannot write to the directory {}", path.display());
             Problem::usage(anyhow::Error::new(e).context(what))
         };
         fs::create_dir_all(path).map_err(trouble)?;
         let path = path.canonicalize().map_err(trouble)?;
+        let ending = match (extension, format) {
+            (Some(extension), _) => Ending::Replaced(extension),
+            (None, Format::Values | Format::Records) => Ending::Added("json"),
+            (None, Format::Raw) => Ending::Kept,
+        };
         let naming = match items {
             Items::Files(files) => {
-                let names = names(files, extension(format));
+                let names = names(files, ending);
                 let inputs = inputs_inside(&path, files);
                 if let Some(name) = names.iter().find(|name| inputs.contains(*name)) {
                     return Err(Problem::usage_text(format!(
@@ -53,9 +63,10 @@ impl Directory {
                 }
                 Naming::Given(names)
             }
-            Items::Arguments(_) | Items::Lines { .. } => {
-                Naming::Index(extension(format).unwrap_or("bin"))
-            }
+            Items::Arguments(_) | Items::Lines { .. } => Naming::Index(match ending {
+                Ending::Kept => "bin".into(),
+                Ending::Added(extension) | Ending::Replaced(extension) => extension.into(),
+            }),
         };
         Ok(Directory { path, naming })
     }
@@ -122,39 +133,47 @@ impl Drop for Temporary {
     }
 }
 
-fn extension(format: Format) -> Option<&'static str> {
-    match format {
-        Format::Values | Format::Records => Some("json"),
-        Format::Raw => None,
-    }
+/// What becomes of a name's end.
+#[derive(Clone, Copy)]
+enum Ending<'a> {
+    /// It stays.
+    Kept,
+    /// This extension stands behind it.
+    Added(&'a str),
+    /// This extension stands in the place of its own.
+    Replaced(&'a str),
 }
 
 /// A name for every file, each once. Depends on nothing but the files, so that a second run writes the same names.
-fn names(files: &[PathBuf], extension: Option<&str>) -> Vec<OsString> {
+fn names(files: &[PathBuf], ending: Ending<'_>) -> Vec<OsString> {
     let mut taken = HashSet::new();
     // The number from which to go on looking: many files may share a name.
     let mut copies: HashMap<&OsStr, u32> = HashMap::new();
     files
         .iter()
         .map(|file| {
-            let base = file.file_name().unwrap_or(OsStr::new("item"));
-            let mut name = named(base, None, extension);
+            let name = match ending {
+                Ending::Replaced(_) => file.file_stem(),
+                Ending::Kept | Ending::Added(_) => file.file_name(),
+            };
+            let base = name.unwrap_or(OsStr::new("item"));
+            let mut name = named(base, None, ending);
             let copy = copies.entry(base).or_insert(1);
             while !taken.insert(name.clone()) {
                 *copy += 1;
-                name = named(base, Some(*copy), extension);
+                name = named(base, Some(*copy), ending);
             }
             name
         })
         .collect()
 }
 
-fn named(base: &OsStr, copy: Option<u32>, extension: Option<&str>) -> OsString {
+fn named(base: &OsStr, copy: Option<u32>, ending: Ending<'_>) -> OsString {
     let mut name = base.to_owned();
     if let Some(copy) = copy {
         name.push(format!("-{copy}"));
     }
-    if let Some(extension) = extension {
+    if let Ending::Added(extension) | Ending::Replaced(extension) = ending {
         name.push(format!(".{extension}"));
     }
     name
@@ -186,23 +205,29 @@ fn inputs_inside(dir: &Path, files: &[PathBuf]) -> HashSet<OsString> {
 mod tests {
     use super::*;
 
-    fn check(files: &[&str], extension: Option<&str>, expected: &[&str]) {
+    fn check(files: &[&str], ending: Ending<'_>, expected: &[&str]) {
         let files: Vec<PathBuf> = files.iter().map(PathBuf::from).collect();
-        assert_eq!(names(&files, extension), expected);
+        assert_eq!(names(&files, ending), expected);
     }
 
     #[test]
     fn names_are_single_components_and_each_there_once() {
-        check(&["a/x.txt", "y"], Some("json"), &["x.txt.json", "y.json"]);
+        let json = Ending::Added("json");
+        check(&["a/x.txt", "y"], json, &["x.txt.json", "y.json"]);
         check(
             &["a/x", "b/x", "c/x"],
-            Some("json"),
+            json,
             &["x.json", "x-2.json", "x-3.json"],
         );
-        check(&["a/x", "b/x-2", "c/x"], None, &["x", "x-2", "x-3"]);
+        check(&["a/x", "b/x-2", "c/x"], Ending::Kept, &["x", "x-2", "x-3"]);
+        check(
+            &["a/x.jpg", "x.png", "y", ".hidden", ".."],
+            Ending::Replaced("png"),
+            &["x.png", "x-2.png", "y.png", ".hidden.png", "item.png"],
+        );
         check(
             &["..", "/", "../../etc/passwd"],
-            Some("json"),
+            json,
             &["item.json", "item-2.json", "passwd.json"],
         );
     }
@@ -214,10 +239,10 @@ mod tests {
         let input = dir.join("in/x.txt");
         fs::write(&input, "input").unwrap();
         let items = || Items::Files([input.clone()].into());
-        let clash = Directory::new(&dir.join("in/../in"), &items(), Format::Raw).unwrap_err();
+        let clash = Directory::new(&dir.join("in/../in"), &items(), Format::Raw, None).unwrap_err();
         assert_eq!(clash.code(), super::super::exit::USAGE);
 
-        let beside = Directory::new(&dir.join("in"), &items(), Format::Values).unwrap();
+        let beside = Directory::new(&dir.join("in"), &items(), Format::Values, None).unwrap();
         beside.write(0, b"1\n").unwrap();
         beside.write(0, b"2\n").unwrap();
         assert!(beside.write(1, b"3\n").is_err());
@@ -225,7 +250,7 @@ mod tests {
         assert_eq!(fs::read(&input).unwrap(), b"input");
 
         let numbered = Items::Arguments([String::from("7")].into());
-        let out = Directory::new(&dir.join("new/out"), &numbered, Format::Raw).unwrap();
+        let out = Directory::new(&dir.join("new/out"), &numbered, Format::Raw, None).unwrap();
         out.write(12, b"\xff").unwrap();
         let all: Vec<_> = fs::read_dir(out.path())
             .unwrap()

@@ -67,9 +67,10 @@ impl Plan {
             .map_err(Problem::usage_text)?;
         let limits = limits(&args);
         let items = items(args.items, args.input, args.lines, args.files)?;
+        let extension = args.output_extension.as_deref();
         let directory = args
             .output_dir
-            .map(|dir| Directory::new(&dir, &items, args.output))
+            .map(|dir| Directory::new(&dir, &items, args.output, extension))
             .transpose()?;
         let on_error = OnError::from(args.on_error);
         let terminal = directory.is_none() && io::stdout().is_terminal();

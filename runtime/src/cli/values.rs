@@ -86,6 +86,16 @@ pub fn initializer(text: &str) -> Result<(String, serde_json::Value), String> {
     Ok((function.into(), item))
 }
 
+/// The extension of a file's name, with or without its dot: letters and digits, and dots between them.
+pub fn extension(text: &str) -> Result<String, String> {
+    let extension = text.strip_prefix('.').unwrap_or(text);
+    let is_part = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric());
+    match extension.len() <= 16 && extension.split('.').all(is_part) {
+        true => Ok(extension.to_owned()),
+        false => Err("must be at most 16 letters and digits, such as png or json.gz".into()),
+    }
+}
+
 /// Bytes, as `64MiB`, `1GB` or `4096`; at least 1.
 pub fn size(text: &str) -> Result<u64, String> {
     const HOW: &str = "write bytes, such as 4096, 512KiB, 64MiB or 2GiB";
@@ -129,6 +139,25 @@ pub fn show_size(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn extensions() {
+        assert_eq!(extension("png").as_deref(), Ok("png"));
+        assert_eq!(extension(".json.gz").as_deref(), Ok("json.gz"));
+        for wrong in [
+            "",
+            ".",
+            "..",
+            "a/b",
+            "../x",
+            "a..b",
+            "a.",
+            "\u{e4}",
+            &"x".repeat(17),
+        ] {
+            assert!(extension(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn sizes() {
