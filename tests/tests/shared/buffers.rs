@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 use wasmpool::failure::FailureKind;
 use wasmpool::mode::Isolation;
 use wasmpool::objects::{Access, Array, Buffer, Value};
-use wasmpool::pool::Error;
+use wasmpool::pool::{Error, JobOptions, Payload};
 use wasmpool_tests::{PATIENCE, Suite, patiently, temporary};
 
 use super::common::{
@@ -18,6 +18,12 @@ pub fn add(suite: Suite) -> Suite {
     let suite = for_each(suite, &ALL, "buffers::operations", operations);
     let suite = for_each(suite, &ALL, "buffers::changed_by_all", changed_by_all);
     let suite = for_each(suite, &ALL, "buffers::waits", waits);
+    let suite = for_each(
+        suite,
+        &ALL,
+        "buffers::nobody_idle_while_others_compute",
+        nobody_idle_while_others_compute,
+    );
     let suite = for_each(suite, &PROCESSES, "buffers::attached", attached);
     let suite = for_each(suite, &PROCESSES, "buffers::read_only", read_only);
     let suite = for_each(suite, &PROCESSES, "buffers::files", files);
@@ -27,6 +33,43 @@ pub fn add(suite: Suite) -> Suite {
         "buffers::not_attached",
         not_attached,
     )
+}
+
+/// Items that are known to be short do not wait for long ones while there is an idle worker, also if every processor has a
+/// worker that computes.
+fn nobody_idle_while_others_compute(isolation: Isolation) {
+    const SHORT: usize = 500;
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    let go_on = Value::new(0_i64).unwrap();
+    let workers = u32::try_from(processors + 1).unwrap();
+    let pool = open(builder(isolation, workers).buffer("v", go_on.buffer(), Access::ReadWrite));
+    let options = JobOptions {
+        ordered: false,
+        ..JobOptions::default()
+    };
+    let (mut feeder, mut results) = pool.stream("compute-until", options).unwrap();
+    let mut push = |wait: bool, count: usize| {
+        for _ in 0..count {
+            let item = json!(["v", wait]).to_string();
+            assert!(feeder.push(Payload::Bytes(item.into_bytes())));
+        }
+    };
+    let mut come = |wait: bool, count: usize| {
+        for _ in 0..count {
+            let outcome = results.next().expect("there are more").unwrap();
+            assert_eq!(
+                &*outcome.result.unwrap(),
+                json!(wait).to_string().as_bytes()
+            );
+        }
+    };
+    push(false, SHORT);
+    come(false, SHORT);
+    push(true, processors);
+    push(false, 10);
+    come(false, 10);
+    go_on.set(1);
+    come(true, processors);
 }
 
 const LENGTH: usize = 10_001;

@@ -289,9 +289,7 @@ impl Core {
 
     /// Workers that compute: those that wait for an answer leave their processor to others.
     pub(super) fn computing(&self) -> usize {
-        let waits = |place: &super::Place| place.asked.is_some() || place.stalled.is_some();
-        let computes = |place: &&super::Place| place.slot.unfinished() > 0 && !waits(place);
-        self.places.iter().filter(computes).count()
+        self.places.iter().filter(|place| place.computes()).count()
     }
 
     /// An instance is over: what it held is free.

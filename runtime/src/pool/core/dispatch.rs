@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::os::fd::AsFd;
 
-use super::{Broken, Chunk, Core, token};
+use super::{Broken, Chunk, Core, Place, token};
 use crate::ids::{JobId, SlotId};
 use crate::ipc::frame::{self, ChunkHead, ITEM_HEAD, ItemHead, MAX_INLINE};
 use crate::ipc::link::{HostLink, LinkError};
@@ -31,18 +31,21 @@ impl Core {
         self.retire();
         self.start_workers();
         self.free_hostages();
-        let mut computing = self.computing();
+        // One that has been at the same item for long keeps nobody from being woken.
+        let time = now();
+        let flows = |place: &Place| place.flows_until().is_some_and(|until| until > time);
+        let mut flowing = self.places.iter().filter(|place| flows(place)).count();
         for depth in 1.. {
             let mut sent = false;
             for at in 0..self.places.len() {
                 let idle = self.places[at].slot.unfinished() == 0;
-                let wakes = idle && computing >= self.processors;
+                let wakes = idle && flowing >= self.processors;
                 if self.may_take(at, depth)
                     && let Some(job) = self.next_job(depth, wakes)
                     && self.send_chunk(at, job)
                 {
                     sent = true;
-                    computing += usize::from(idle);
+                    flowing += usize::from(idle);
                 }
             }
             if !sent {
@@ -324,12 +327,16 @@ impl Core {
 
     /// Whether a worker could take items and there are none for it.
     pub(in crate::pool) fn has_idle(&self) -> bool {
-        self.busy() < self.shape.workers
-            && self
-                .places
-                .iter()
-                .any(|p| p.slot.is_serving() && p.slot.unfinished() == 0)
-            && self.jobs.values().all(|j| j.waiting() == 0)
+        self.has_idle_worker() && !self.has_waiting()
+    }
+
+    pub(super) fn has_idle_worker(&self) -> bool {
+        let is_idle = |place: &Place| place.slot.is_serving() && place.slot.unfinished() == 0;
+        self.busy() < self.shape.workers && self.places.iter().any(is_idle)
+    }
+
+    pub(super) fn has_waiting(&self) -> bool {
+        self.jobs.values().any(|job| job.waiting() > 0)
     }
 
     /// Items that wait behind a slow one go back, if a worker is idle.

@@ -117,6 +117,17 @@ enum Late {
 }
 
 impl Place {
+    /// Whether it has something to do, and does not wait for an answer.
+    fn computes(&self) -> bool {
+        self.slot.unfinished() > 0 && self.asked.is_none() && self.stalled.is_none()
+    }
+
+    /// Until when it counts as getting on with its items: as long as none of them takes long.
+    fn flows_until(&self) -> Option<u64> {
+        let since = self.slot.busy_since().filter(|_| self.computes())?;
+        Some(since.saturating_add(HOSTAGE))
+    }
+
     /// Whether the worker has taken the first chunk that it has not finished.
     fn has_taken(&self) -> bool {
         match (&self.link, self.chunks.front()) {
@@ -448,13 +459,19 @@ impl Core {
     pub fn next_deadline(&self) -> u64 {
         let limits = &self.shape.limits;
         let idle = self.has_idle();
+        // What waits although a worker is idle waits for those that get on: it is looked at again when one does not.
+        let held_back = self.has_waiting() && self.has_idle_worker();
+        let time = if held_back { now() } else { 0 };
         let of_place = |place: &Place| match *place.slot.state() {
             State::Empty { not_before } if self.broken.is_none() => not_before,
             State::Empty { .. } => u64::MAX,
             State::Starting { since } => since.saturating_add(nanos(limits.start_timeout)),
             State::Serving { .. } => match place.slot.busy_since() {
                 Some(since) if idle && has_hostages(&place.slot) => since.saturating_add(HOSTAGE),
-                _ => place.look_at(limits),
+                _ => match place.flows_until() {
+                    Some(until) if held_back && until > time => until.min(place.look_at(limits)),
+                    _ => place.look_at(limits),
+                },
             },
             State::Interrupted { since, .. } => since.saturating_add(LAST_WORD),
             State::Ending { since, closed, .. } if closed => since.saturating_add(EXIT_NEWS),

@@ -117,6 +117,15 @@ pub fn increment_float(value: &str, times: u64) -> Outcome<()> {
     Ok(())
 }
 
+/// Computes until the number is not 0, if it is to.
+pub fn compute_until(value: &str, wait: bool) -> Outcome<bool> {
+    let value = Value::<i64>::open(value)?;
+    while wait && value.get() == 0 {
+        std::hint::spin_loop();
+    }
+    Ok(wait)
+}
+
 pub fn value(value: &str) -> Outcome<i64> {
     Ok(Value::open(value)?.get())
 }

@@ -22,8 +22,8 @@ use attaching::{
     sum_attached, sum_attached_as_slice, sum_attached_floats,
 };
 use buffers::{
-    atomic, atomic32, buffer_facts, compare_exchange, increment, increment_float, notify_number,
-    read_bytes, sum_copied, value, wait_number, write_bytes, write_read_only,
+    atomic, atomic32, buffer_facts, compare_exchange, compute_until, increment, increment_float,
+    notify_number, read_bytes, sum_copied, value, wait_number, write_bytes, write_read_only,
 };
 use pipes::{echo_pipe, exchange, flood, hold_pipe, poll_pipe, receive, send, send_when_finished};
 use queues::{
@@ -122,6 +122,8 @@ wasmpool_guest::tasks! {
     keep_attached,
     /// Attaches a buffer, writes its first byte, and panics.
     attach_and_panic(buffer, byte),
+    /// Computes until a number is not 0, if it is to. Whether it was.
+    compute_until(value, wait),
     /// Attaches a buffer and loops for ever.
     attach_and_spin,
     /// How many bytes of a region are not zero once a buffer was detached from it.
