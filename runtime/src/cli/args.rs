@@ -114,6 +114,15 @@ pub struct MapArgs {
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Running")]
     pub retries: u32,
 
+    /// Give a WASI command an argument, behind its name; `{}` in it stands for the item, which is its standard input too
+    #[arg(
+        long,
+        value_name = "ARG",
+        allow_hyphen_values = true,
+        help_heading = "Running"
+    )]
+    pub arg: Vec<String>,
+
     /// Have every instance call this function before its first item, with a JSON value or `[]`
     #[arg(long, value_name = "FUNCTION[=JSON]", value_parser = initializer, help_heading = "Running")]
     pub init: Option<(String, serde_json::Value)>,
@@ -265,7 +274,8 @@ pub struct RunArgs {
     #[arg(value_name = "MODULE[:FUNCTION]", value_hint = ValueHint::FilePath)]
     pub target: String,
 
-    /// The function's parameters: JSON texts; what is not valid JSON is a string
+    /// The function's parameters: JSON texts; what is not valid JSON is a string. Of a WASI command its arguments, as they
+    /// are, and its standard input is that of this program unless it is a terminal
     #[arg(value_name = "ARG", allow_negative_numbers = true)]
     pub args: Vec<String>,
 

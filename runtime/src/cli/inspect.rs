@@ -96,6 +96,9 @@ fn text(name: &str, manifest: &Manifest, tasks: Option<&Tasks>) -> String {
     let functions = manifest.functions.iter().map(|function| {
         let signature = function.signature();
         match &function.callable {
+            Ok(()) if function.is_command() => {
+                format!("{signature}\n    a WASI command: the item is its standard input, its standard output the result")
+            }
             Ok(()) => signature,
             Err(reason) => format!("{signature}\n    cannot be called: {reason}"),
         }
@@ -154,7 +157,7 @@ fn json(manifest: &Manifest, tasks: Option<&Tasks>) -> Value {
                 .collect();
             json!({
                 "name": f.name, "params": params, "result": f.result,
-                "callable": f.callable.is_ok(), "reason": f.callable.as_ref().err(),
+                "command": f.is_command(), "callable": f.callable.is_ok(), "reason": f.callable.as_ref().err(),
             })
         })
         .collect();

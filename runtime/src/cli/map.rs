@@ -44,6 +44,7 @@ pub fn run(args: MapArgs) -> Result<u8, Problem> {
         .backtrace_on_timeout(plan.backtrace_on_timeout)
         .cache(plan.cache)
         .cache_results(plan.cache_results)
+        .args(plan.args)
         .grants(plan.grants)
         .strict(plan.strict)
         .on_log(move |record| for_logs.log(record))

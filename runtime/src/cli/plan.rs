@@ -43,6 +43,8 @@ pub struct Plan {
     pub initializer: Option<(String, serde_json::Value)>,
     /// Whether results are.
     pub cache_results: bool,
+    /// The arguments of a WASI command.
+    pub args: Vec<String>,
     /// What guests are granted.
     pub grants: Grants,
     /// Whether every layer of protection is required.
@@ -110,6 +112,7 @@ impl Plan {
             grants: args.grants.into(),
             initializer: args.init,
             cache_results: args.cache_results,
+            args: args.arg,
             strict: args.strict,
             directory,
             stats: args.stats,

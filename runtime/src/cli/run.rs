@@ -1,6 +1,6 @@
 //! `wasmpool run`: one call in a process of its own. What it emits is printed as it comes.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +14,12 @@ use super::signal::Interrupt;
 use super::target;
 use crate::encoding::Encoding;
 use crate::failure::{Failure, FailureKind};
+use crate::limits::Limits;
+use crate::pool::options::JobOptions;
 use crate::pool::{Error, Payload, Pool};
+
+/// Bytes of standard input that a WASI command is given, at most.
+const MAX_INPUT_BYTES: u64 = 256 << 20;
 
 /// Runs the command, and returns the exit code.
 ///
@@ -30,7 +35,7 @@ pub fn run(args: RunArgs) -> Result<u8, Problem> {
     let interrupt =
         Interrupt::listen().map_err(|e| Problem::machine("cannot listen to Ctrl-C", e))?;
     let (for_logs, for_warnings) = (console.clone(), console.clone());
-    let pool = Pool::builder()
+    let mut pool = Pool::builder()
         .workers(1)
         .limits(limits.clone())
         .cache(!args.no_cache)
@@ -43,6 +48,10 @@ pub fn run(args: RunArgs) -> Result<u8, Problem> {
         Some(function) => function,
         None => pool.only_function()?,
     };
+    if pool.is_command(&function) {
+        pool.set_args(args.args)?;
+        return command(&pool, &function, &limits, &console, &interrupt);
+    }
     let item = Payload::Bytes(parameters(&args.args));
     let mut values = pool.generate_encoded(&function, Encoding::Json, item)?;
     let canceller = values.canceller();
@@ -85,6 +94,66 @@ pub fn run(args: RunArgs) -> Result<u8, Problem> {
         None => {}
     }
     Ok(exit::DONE)
+}
+
+/// Runs a WASI command once, between this program's own standard input and output.
+fn command(
+    pool: &Pool,
+    function: &str,
+    limits: &Limits,
+    console: &Console,
+    interrupt: &Interrupt,
+) -> Result<u8, Problem> {
+    let options = JobOptions {
+        input: Encoding::Raw,
+        output: Encoding::Raw,
+        retries: 0,
+        ..JobOptions::default()
+    };
+    let (mut feeder, mut results) = pool.stream(function, options)?;
+    let canceller = results.canceller();
+    interrupt.cancels(move || canceller.cancel());
+    feeder.push(Payload::Bytes(standard_input()?));
+    drop(feeder);
+    let outcome = results.next().transpose()?;
+    if interrupt.is_interrupted() {
+        console.error("interrupted");
+        return Ok(exit::INTERRUPTED);
+    }
+    match outcome.map(|outcome| outcome.result) {
+        Some(Ok(output)) => {
+            let mut stdout = io::stdout().lock();
+            stdout
+                .write_all(&output)
+                .and_then(|()| stdout.flush())
+                .map_err(Problem::stdout)?;
+            Ok(exit::DONE)
+        }
+        Some(Err(failure)) => {
+            console.failure_of(function, &failure, hint(failure.kind, limits).as_deref());
+            Ok(exit::ITEM_FAILED)
+        }
+        None => Ok(exit::DONE),
+    }
+}
+
+/// All of standard input; nothing where that is a terminal, at which nobody may be.
+fn standard_input() -> Result<Vec<u8>, Problem> {
+    let mut input = Vec::new();
+    let stdin = io::stdin().lock();
+    if stdin.is_terminal() {
+        return Ok(input);
+    }
+    let read = stdin.take(MAX_INPUT_BYTES + 1).read_to_end(&mut input);
+    read.map_err(|e| Problem::usage(anyhow::Error::new(e).context("cannot read standard input")))?;
+    if input.len() as u64 > MAX_INPUT_BYTES {
+        return Err(Problem::usage_text(format!(
+            "standard input has more than {} MiB",
+            MAX_INPUT_BYTES >> 20
+        ))
+        .hint("grant the command a directory with a file: --dir"));
+    }
+    Ok(input)
 }
 
 /// The item that these parameters make: one is the item itself, several are a list.

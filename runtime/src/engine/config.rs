@@ -21,7 +21,7 @@ use crate::mode::CodeMode;
 use crate::sys::memory::PAGE;
 
 /// Raised when the same module would become other code, or another manifest, though no version number changed.
-const REVISION: u32 = 1;
+const REVISION: u32 = 2;
 /// Frames of a guest's backtrace, at most.
 const BACKTRACE_FRAMES: usize = 32;
 
@@ -215,7 +215,7 @@ pub fn fingerprint(mode: &CodeMode) -> Result<[u8; 32], EngineError> {
         "wasmpool compiled component",
     ));
     (env!("CARGO_PKG_VERSION"), REVISION, mode).hash(&mut hasher);
-    super::source::ADAPTER.hash(&mut hasher);
+    super::adapter::PARTS.hash(&mut hasher);
     engine.precompile_compatibility_hash().hash(&mut hasher);
     Ok(*hasher.0.finalize().as_bytes())
 }

@@ -9,6 +9,7 @@ use wasmtime::Engine;
 use wasmtime::component::types::{ComponentFunc, ComponentInstance, ComponentItem};
 use wasmtime::component::{Component, Type};
 
+use super::adapter::EXIT;
 use super::compile::CompileError;
 use super::source::Recognised;
 use crate::ipc::manifest::{
@@ -96,7 +97,7 @@ pub(super) fn describe(
             ComponentItem::Type(_) => true,
             _ => false,
         };
-        if !only_types {
+        if !only_types && name != EXIT {
             OverLimit::test(
                 "imports",
                 manifest.imports.len() as u64 + 1,
@@ -144,10 +145,10 @@ fn add_interface(
         reason = Some(format!(
             "tasks of wasmpool:task@{version} are not run by this version, which runs those of 0.1"
         ));
-    } else if interface == "wasi:cli/run" {
-        reason = Some(
-            "it starts a WASI command, and WASI commands are not supported by this version".into(),
-        );
+    } else if interface == "wasi:cli/run" && !is_minor(version, 0, 2) {
+        reason = Some(format!(
+            "it starts a command of WASI {version}; this version runs those of WASI 0.2 and preview 1"
+        ));
     }
     for (function, item) in ty.exports(engine) {
         if let ComponentItem::ComponentFunc(ty) = item.ty {
@@ -179,7 +180,7 @@ fn add_function(
                 .then(|| format!("its name is longer than {MAX_NAME_BYTES} bytes"))
         })
         .or_else(|| uncallable(ty));
-    manifest.functions.push(Function {
+    let mut function = Function {
         name: printable(name, MAX_NAME_BYTES),
         params: ty
             .params()
@@ -187,7 +188,13 @@ fn add_function(
             .collect(),
         result: ty.results().next().map(|ty| wit_text(&ty)),
         callable: reason.map_or(Ok(()), |reason| Err(printable(&reason, MAX_TEXT_BYTES))),
-    });
+    };
+    let fits = function.params.is_empty() && function.result.as_deref() == Some("result");
+    if function.is_command() && function.callable.is_ok() && !fits {
+        let reason = "it has the name of a WASI command's `run`, which is a func() -> result";
+        function.callable = Err(reason.into());
+    }
+    manifest.functions.push(function);
     Ok(())
 }
 

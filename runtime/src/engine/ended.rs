@@ -31,6 +31,8 @@ pub enum Stopped {
 pub(super) struct Circumstances {
     /// The guest's own last words.
     pub(super) panic: Option<String>,
+    /// The last lines that it wrote to standard error while the item ran.
+    pub(super) last_words: Option<String>,
     /// The last growth that was refused while the item ran.
     pub(super) refused: Option<Refused>,
     /// The instance's fuel, and what is used of it, where that is counted.
@@ -84,8 +86,10 @@ pub(super) fn stopped(error: &wasmtime::Error, known: Circumstances) -> Stopped 
         (None, None, None, Some(refused)) => (FailureKind::Memory, refused.to_string()),
         (None, None, None, None) => (FailureKind::Trap, error.root_cause().to_string()),
     };
-    if let Some(panic) = known.panic {
-        message = format!("the guest panicked: {panic} ({message})");
+    match (known.panic, known.last_words) {
+        (Some(panic), _) => message = format!("the guest panicked: {panic} ({message})"),
+        (None, Some(words)) => message = format!("{message}; its last words: {words}"),
+        (None, None) => {}
     }
     Stopped::Ended(Ended {
         kind,
@@ -93,6 +97,11 @@ pub(super) fn stopped(error: &wasmtime::Error, known: Circumstances) -> Stopped 
         backtrace: backtrace(error),
         fuel,
     })
+}
+
+/// The code with which a guest wanted to end, if that is what ended it.
+pub(super) fn exit_code(error: &wasmtime::Error) -> Option<i32> {
+    error.downcast_ref::<I32Exit>().map(|I32Exit(code)| *code)
 }
 
 /// Whether a trap can be the guest's way of saying that it got no memory: an abort, or a use of memory it does not have.

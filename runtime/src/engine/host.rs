@@ -3,7 +3,9 @@
 use thiserror::Error;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{ComponentType, Lift, Linker, Lower, WasmList, WasmStr};
+use wasmtime_wasi::I32Exit;
 
+use super::adapter::EXIT;
 use super::instance::State;
 use crate::ipc::call::{Answer, Op};
 use crate::ipc::frame;
@@ -169,6 +171,14 @@ pub(super) fn link<H: Host>(linker: &mut Linker<State<H>>) -> wasmtime::Result<(
     context.func_wrap("cancelled", |store: Ctx<'_, H>, (): ()| {
         Ok((store.data().host.cancelled(),))
     })?;
+
+    let mut command = linker.instance(EXIT)?;
+    command.func_wrap(
+        "exit",
+        |_: Ctx<'_, H>, (code,): (u32,)| -> wasmtime::Result<()> {
+            Err(I32Exit(code.cast_signed()).into())
+        },
+    )?;
 
     let mut log = linker.instance("wasmpool:task/log@0.1.0")?;
     log.func_wrap(

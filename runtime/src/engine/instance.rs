@@ -8,12 +8,13 @@ use thiserror::Error;
 use wasmtime::component::{self, ComponentType, Func, Lift, Lower};
 use wasmtime::{Store, UpdateDeadline};
 
-use super::ended::{Circumstances, Fuel, Stopped, stopped};
+use super::ended::{Circumstances, Fuel, Stopped, exit_code, stopped};
 use super::fixed::Fixed;
 use super::host::{Host, HostError};
 use super::limiter::Limiter;
 use super::objects::Objects;
 use super::program::Program;
+use super::stdio::{Start, Stdio};
 use super::stop::{Interrupted, Stop};
 use super::value::{CallError, Invoker};
 use super::wasi::{self, GrantedWasi, Wasi};
@@ -39,6 +40,8 @@ pub struct State<H: Host> {
     pub(super) objects: Objects<H>,
     pub(super) limiter: Limiter,
     pub(super) panic: Option<String>,
+    /// What it reads and writes, and the arguments of a command.
+    pub(super) stdio: Stdio<H>,
     /// Made when a guest first uses it: most never do.
     pub(super) wasi: Option<Wasi>,
     /// What WASI has for it.
@@ -196,6 +199,7 @@ impl<H: Host> Instance<H> {
             objects: Objects::new(host.clone(), program.objects.clone()),
             limiter: Limiter::new(limits),
             panic: None,
+            stdio: Stdio::new(host.clone(), limits.result_bytes),
             wasi: None,
             granted: program.granted.clone(),
             held: program.mode.deterministic.then(|| Held {
@@ -406,11 +410,75 @@ impl<H: Host> Instance<H> {
         })
     }
 
+    /// Runs a WASI command, by the full name of its `run` in the manifest, and appends what it writes to standard output
+    /// to `out`. The item is its standard input, and stands for each `{}` in the arguments, the first of which is its own
+    /// name.
+    ///
+    /// A command is run once: an instance that ran one must only be dropped.
+    pub fn run_command(
+        &mut self,
+        command: &str,
+        args: &[String],
+        input: Encoding,
+        item: &[u8],
+        output: Encoding,
+        out: &mut Vec<u8>,
+    ) -> Result<(), NoResult> {
+        self.fresh();
+        let start = Start::new(args, input, item).map_err(NoResult::InvalidInput)?;
+        let run = self.find(command).ok_or_else(|| no_function(command))?;
+        let stdio = self.store.data().stdio.clone();
+        stdio.start(start);
+        let ran = entered(&self.program, || {
+            let run = run.typed::<(), (Result<(), ()>,)>(&self.store)?;
+            let (done,) = run.call(&mut self.store, ())?;
+            Ok(done)
+        });
+        let code = match ran {
+            Ok(Ok(())) => 0,
+            Ok(Err(())) => 1,
+            Err(error) => exit_code(&error).ok_or_else(|| self.explain(&error))?,
+        };
+        let last_words = stdio.last_words();
+        let written = stdio
+            .finish()
+            .map_err(|error| self.explain(&error.into()))?;
+        if code != 0 {
+            let message = match last_words {
+                Some(words) => format!("exit code {code}: {words}"),
+                None => format!("exit code {code}"),
+            };
+            return Err(NoResult::Failed(message));
+        }
+        match output {
+            Encoding::Raw => out.extend_from_slice(&written),
+            Encoding::Json => {
+                let text = str::from_utf8(&written).map_err(|error| {
+                    NoResult::Failed(format!(
+                        "its standard output is not text, which a JSON string must be: {error}; take results raw"
+                    ))
+                })?;
+                serde_json::to_writer(out, text)
+                    .map_err(|error| NoResult::Failed(error.to_string()))?;
+            }
+            Encoding::Postcard => {
+                return Err(NoResult::InvalidInput(
+                    "a WASI command returns no typed values".into(),
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// Nothing that happened before is the next call's fault.
     fn fresh(&mut self) {
+        let has_wasi = self.program.has_wasi;
         let state = self.store.data_mut();
         state.limiter.forget();
         state.panic = None;
+        if has_wasi {
+            state.stdio.fresh();
+        }
     }
 
     fn find(&mut self, export: &str) -> Option<Func> {
@@ -454,6 +522,7 @@ fn explain<H: Host>(
     let state = store.data_mut();
     let known = Circumstances {
         panic: state.panic.take(),
+        last_words: state.stdio.last_words(),
         refused: state.limiter.refused.take(),
         fuel,
     };

@@ -1,5 +1,6 @@
 //! WebAssembly: what was given, compiling it, describing it, loading it. The only module that names wasmtime.
 
+mod adapter;
 pub mod compile;
 pub mod config;
 pub mod describe;
@@ -12,6 +13,7 @@ mod limiter;
 mod objects;
 pub mod program;
 pub mod source;
+mod stdio;
 pub mod stop;
 pub mod value;
 mod wasi;

@@ -7,16 +7,11 @@
 use std::borrow::Cow;
 
 use thiserror::Error;
-use wasi_preview1_component_adapter_provider::{
-    WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
-};
 use wasmparser::{Encoding, Parser, Payload};
-use wit_component::ComponentEncoder;
 
+use super::adapter::{self, Kind, PREVIEW1, PROC_EXIT};
 use crate::ipc::manifest::{MAX_TEXT_BYTES, SourceKind, printable};
 
-/// The component that stands between WASI preview 1 and WASI 0.2.
-pub(super) const ADAPTER: &[u8] = WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER;
 /// How many names of a module an error lists, and the bytes of each.
 const LISTED: usize = 12;
 const LISTED_BYTES: usize = 80;
@@ -59,9 +54,17 @@ pub enum SourceError {
         /// How many there are.
         count: usize,
     },
-    /// A program to be run, not a library of functions.
-    #[error("a WASI command ({0}); WASI commands are not supported by this version")]
-    Command(&'static str),
+    /// A program that imports what no WASI command does.
+    #[error("a core module with `_start` that imports what a WASI command is not given: {}", listed(.imports, *.count))]
+    Program {
+        /// The first of these imports, as `module.name`.
+        imports: Vec<String>,
+        /// How many there are.
+        count: usize,
+    },
+    /// A program that cannot be made a component.
+    #[error("a core module with `_start` that cannot be run as a WASI command: {0}")]
+    Command(String),
     /// A core module with component metadata that does not fit it.
     #[error("a core module whose component metadata does not fit it: {0}")]
     Metadata(String),
@@ -83,9 +86,18 @@ impl SourceError {
                 "looked for a component, or for a `component-type` section as wit-bindgen writes it; build it with \
                  the wasmpool-guest SDK, or wrap it with `wasm-tools component embed` and `wasm-tools component new`"
             }
+            SourceError::Program { imports, .. } => {
+                if imports
+                    .iter()
+                    .any(|import| import.starts_with("wasi.thread"))
+                {
+                    "threads are not offered: build it for wasm32-wasip1 or wasm32-wasip2, without threads"
+                } else {
+                    "build it for WASI preview 1 or 0.2 (wasm32-wasip1, wasm32-wasip2) and without another host's functions"
+                }
+            }
             SourceError::Command(_) => {
-                "build a library that exports its functions (in Rust: crate-type = [\"cdylib\"]) with the \
-                 wasmpool-guest SDK or wit-bindgen"
+                "build it for WASI preview 1 or 0.2: wasm32-wasip1, wasm32-wasip2"
             }
             SourceError::Malformed { .. } => "was it written and copied completely?",
             SourceError::Metadata(_) => {
@@ -182,30 +194,26 @@ fn position(shown: &str) -> Option<(usize, usize)> {
 fn from_binary(bytes: Cow<'_, [u8]>) -> Result<(Cow<'_, [u8]>, SourceKind), SourceError> {
     let outline = Outline::read(&bytes)?;
     match outline.encoding {
-        Encoding::Component => {
-            if outline.only_a_command() {
-                return Err(SourceError::Command(
-                    "a component that exports only wasi:cli/run",
-                ));
+        Encoding::Component => Ok((bytes, SourceKind::Component)),
+        Encoding::Module if outline.start && (outline.preview1 || !outline.metadata) => {
+            // With metadata these may be of its world.
+            if !outline.metadata && outline.foreign_count > 0 {
+                return Err(SourceError::Program {
+                    imports: outline.foreign,
+                    count: outline.foreign_count,
+                });
             }
-            Ok((bytes, SourceKind::Component))
+            let component =
+                encode(&bytes, Kind::Program(&outline.exits)).map_err(SourceError::Command)?;
+            Ok((Cow::Owned(component), SourceKind::CommandModule))
         }
         Encoding::Module if outline.metadata => {
-            let kind = if outline.preview1 {
-                SourceKind::CoreModuleWithAdapter
-            } else {
-                SourceKind::CoreModule
+            let (source, kind) = match outline.preview1 {
+                true => (SourceKind::CoreModuleWithAdapter, Kind::Library),
+                false => (SourceKind::CoreModule, Kind::Plain),
             };
-            let component = encode(&bytes, outline.preview1)?;
-            if Outline::read(&component)?.only_a_command()
-                || (outline.start && exports_nothing(&component)?)
-            {
-                return Err(SourceError::Command("a core module with `_start`"));
-            }
-            Ok((Cow::Owned(component), kind))
-        }
-        Encoding::Module if outline.start => {
-            Err(SourceError::Command("a core module with `_start`"))
+            let component = encode(&bytes, kind).map_err(SourceError::Metadata)?;
+            Ok((Cow::Owned(component), source))
         }
         Encoding::Module => Err(SourceError::CoreModule {
             exports: outline.exports,
@@ -214,21 +222,8 @@ fn from_binary(bytes: Cow<'_, [u8]>) -> Result<(Cow<'_, [u8]>, SourceKind), Sour
     }
 }
 
-fn exports_nothing(component: &[u8]) -> Result<bool, SourceError> {
-    Ok(Outline::read(component)?.count == 0)
-}
-
-fn encode(module: &[u8], preview1: bool) -> Result<Vec<u8>, SourceError> {
-    let attempt = || {
-        let mut encoder = ComponentEncoder::default();
-        encoder.validate(true).module(module)?;
-        if preview1 {
-            encoder.adapter(WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, ADAPTER)?;
-        }
-        encoder.encode()
-    };
-    attempt()
-        .map_err(|error| SourceError::Metadata(printable(&format!("{error:#}"), MAX_TEXT_BYTES)))
+fn encode(module: &[u8], kind: Kind<'_>) -> Result<Vec<u8>, String> {
+    adapter::component(module, kind).map_err(|error| printable(&error, MAX_TEXT_BYTES))
 }
 
 /// What the outermost level of a binary shows.
@@ -241,10 +236,13 @@ struct Outline {
     metadata: bool,
     /// Whether anything of WASI preview 1 is imported.
     preview1: bool,
+    /// Where the module's name stands in imports of `proc_exit`.
+    exits: Vec<usize>,
     /// Whether `_start` is exported.
     start: bool,
-    /// How many exports are of `wasi:cli/run`.
-    run: usize,
+    /// The first of the imports that are not of WASI preview 1, as `module.name`, and the count of all.
+    foreign: Vec<String>,
+    foreign_count: usize,
 }
 
 impl Outline {
@@ -255,8 +253,10 @@ impl Outline {
             count: 0,
             metadata: false,
             preview1: false,
+            exits: Vec::new(),
             start: false,
-            run: 0,
+            foreign: Vec::new(),
+            foreign_count: 0,
         };
         let mut depth = 0usize;
         for payload in Parser::new(0).parse_all(bytes) {
@@ -269,19 +269,31 @@ impl Outline {
                     depth += 1;
                 }
                 Payload::End(_) => depth = depth.saturating_sub(1),
-                _ if depth == 1 => outline.section(payload)?,
+                _ if depth == 1 => outline.section(bytes, payload)?,
                 _ => {}
             }
         }
         Ok(outline)
     }
 
-    fn section(&mut self, payload: Payload<'_>) -> Result<(), SourceError> {
+    fn section(&mut self, bytes: &[u8], payload: Payload<'_>) -> Result<(), SourceError> {
         match payload {
             Payload::ImportSection(imports) => {
                 for import in imports.into_imports() {
-                    self.preview1 |=
-                        import.map_err(malformed)?.module == WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME;
+                    let import = import.map_err(malformed)?;
+                    if import.module == PREVIEW1 {
+                        self.preview1 = true;
+                        if import.name == PROC_EXIT {
+                            let at = import.module.as_ptr().addr() - bytes.as_ptr().addr();
+                            self.exits.push(at);
+                        }
+                        continue;
+                    }
+                    self.foreign_count += 1;
+                    if self.foreign.len() < LISTED {
+                        let name = format!("{}.{}", import.module, import.name);
+                        self.foreign.push(printable(&name, LISTED_BYTES));
+                    }
                 }
             }
             Payload::ExportSection(exports) => {
@@ -293,9 +305,7 @@ impl Outline {
             }
             Payload::ComponentExportSection(exports) => {
                 for export in exports {
-                    let name = export.map_err(malformed)?.name.name;
-                    self.run += usize::from(name.starts_with("wasi:cli/run@"));
-                    self.export(name);
+                    self.export(export.map_err(malformed)?.name.name);
                 }
             }
             Payload::CustomSection(section) => {
@@ -311,10 +321,6 @@ impl Outline {
         if self.exports.len() < LISTED {
             self.exports.push(printable(name, LISTED_BYTES));
         }
-    }
-
-    fn only_a_command(&self) -> bool {
-        self.run > 0 && self.run == self.count
     }
 }
 

@@ -1,34 +1,26 @@
-//! WASI 0.2 for components that import it: clocks and randomness of the machine; standard output and error become log
-//! messages; granted directories and environment variables; no sockets, no arguments, no input.
+//! WASI 0.2 for components that import it: clocks and randomness of the machine; granted directories and environment
+//! variables; the standard streams and arguments of [`super::stdio`]; no sockets.
 //!
 //! wasmtime-wasi waits on an executor. Ours is one current-thread runtime a worker thread, made when the first
 //! instance is: never in the fork server, and never with threads of its own.
 
-use std::future::Future;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use tokio::runtime::{Builder, EnterGuard, Runtime};
 use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
-use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::filesystem::{Descriptor, Dir};
+use wasmtime_wasi::p2::DynPollable;
+use wasmtime_wasi::p2::bindings::cli::environment;
 use wasmtime_wasi::p2::bindings::sync::filesystem::preopens;
 use wasmtime_wasi::p2::bindings::sync::io::poll;
-use wasmtime_wasi::p2::{DynPollable, OutputStream, Pollable, StreamError, StreamResult};
 use wasmtime_wasi::{FsPerms, OpenMode, WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_io::bindings::wasi::io::poll as waiting;
-use wasmtime_wasi_io::bytes::Bytes;
 
 use super::files;
 use super::host::Host;
 use super::instance::State;
+use super::stdio::Stdio;
 use crate::grants::{Directory, Granted};
-use crate::ipc::frame::Level;
-
-/// Bytes of a line that is not ended yet; a longer one is cut here.
-const MAX_LINE_BYTES: usize = 4 << 10;
-/// Bytes that a guest may write at once.
-const WRITE_BYTES: usize = 64 << 10;
 
 thread_local! {
     static RUNTIME: Option<&'static Runtime> = Builder::new_current_thread()
@@ -80,18 +72,13 @@ pub(super) struct Wasi {
 }
 
 impl Wasi {
-    /// What every guest has, and what it is granted.
-    fn new<H: Host>(host: &H, granted: &GrantedWasi) -> Wasi {
-        let lines = |level| Lines {
-            host: host.clone(),
-            level,
-            open: Arc::default(),
-        };
+    /// What every guest has.
+    fn new<H: Host>(stdio: &Stdio<H>) -> Wasi {
         Wasi {
             ctx: WasiCtx::builder()
-                .stdout(lines(Level::Info))
-                .stderr(lines(Level::Warn))
-                .envs(&granted.env)
+                .stdin(stdio.input())
+                .stdout(stdio.output())
+                .stderr(stdio.error())
                 // In this thread: a locked worker has no other one, and may not make one.
                 .allow_blocking_current_thread(true)
                 .allow_tcp(false)
@@ -116,8 +103,7 @@ impl<H: Host> State<H> {
     }
 
     fn wasi(&mut self) -> &mut Wasi {
-        self.wasi
-            .get_or_insert_with(|| Wasi::new(&self.host, &self.granted))
+        self.wasi.get_or_insert_with(|| Wasi::new(&self.stdio))
     }
 }
 
@@ -131,6 +117,11 @@ pub(super) fn link<H: Host>(linker: &mut Linker<State<H>>) -> wasmtime::Result<(
     preopens::add_to_linker::<State<H>, Directories>(linker, |state| {
         let granted = state.granted.clone();
         Preopens(&mut state.wasi().table, granted)
+    })?;
+    // The crate's own has one set of arguments for good; the item of a command comes later than its instance.
+    environment::add_to_linker::<State<H>, Surroundings<H>>(linker, |state| Environment {
+        env: &state.granted.env,
+        stdio: &state.stdio,
     })?;
     files::link(linker)?;
     linker.allow_shadowing(false);
@@ -185,76 +176,28 @@ impl poll::HostPollable for Polls<'_> {
     }
 }
 
-/// A stream whose lines are log messages. Clones share the line that is not ended yet.
-#[derive(Clone)]
-struct Lines<H> {
-    host: H,
-    level: Level,
-    open: Arc<Mutex<Vec<u8>>>,
+struct Surroundings<H>(std::marker::PhantomData<H>);
+
+impl<H: Host> HasData for Surroundings<H> {
+    type Data<'a> = Environment<'a, H>;
 }
 
-impl<H: Host> Lines<H> {
-    fn log(&self, line: &[u8]) -> StreamResult<()> {
-        self.host
-            .log(self.level, &String::from_utf8_lossy(line))
-            .map_err(|e| StreamError::Trap(e.into()))
-    }
+/// `wasi:cli/environment`: the granted variables, and the arguments of a command.
+struct Environment<'a, H> {
+    env: &'a [(String, String)],
+    stdio: &'a Stdio<H>,
 }
 
-impl<H> IsTerminal for Lines<H> {
-    fn is_terminal(&self) -> bool {
-        false
-    }
-}
-
-impl<H: Host> StdoutStream for Lines<H> {
-    /// Only WASI 0.3 asks for this one, and is not linked.
-    fn async_stream(&self) -> Box<dyn tokio::io::AsyncWrite + Send + Sync> {
-        Box::new(tokio::io::sink())
+impl<H: Host> environment::Host for Environment<'_, H> {
+    fn get_environment(&mut self) -> wasmtime::Result<Vec<(String, String)>> {
+        Ok(self.env.to_vec())
     }
 
-    fn p2_stream(&self) -> Box<dyn OutputStream> {
-        Box::new(self.clone())
-    }
-}
-
-impl<H: Host> OutputStream for Lines<H> {
-    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        let open = self.open.clone();
-        let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
-        for part in bytes.split_inclusive(|b| *b == b'\n') {
-            let (text, ended) = match part.strip_suffix(b"\n") {
-                Some(text) => (text, true),
-                None => (part, false),
-            };
-            for piece in text.chunks(MAX_LINE_BYTES) {
-                if open.len() + piece.len() > MAX_LINE_BYTES {
-                    self.log(&std::mem::take(&mut *open))?;
-                }
-                open.extend_from_slice(piece);
-            }
-            if ended {
-                self.log(&std::mem::take(&mut *open))?;
-            }
-        }
-        Ok(())
+    fn get_arguments(&mut self) -> wasmtime::Result<Vec<String>> {
+        Ok(self.stdio.args())
     }
 
-    fn flush(&mut self) -> StreamResult<()> {
-        Ok(())
-    }
-
-    fn check_write(&mut self) -> StreamResult<usize> {
-        Ok(WRITE_BYTES)
-    }
-}
-
-impl<H: Host> Pollable for Lines<H> {
-    fn ready<'a, 'b>(&'a mut self) -> Pin<Box<dyn Future<Output = ()> + Send + 'b>>
-    where
-        'a: 'b,
-        Self: 'b,
-    {
-        Box::pin(std::future::ready(()))
+    fn initial_cwd(&mut self) -> wasmtime::Result<Option<String>> {
+        Ok(None)
     }
 }

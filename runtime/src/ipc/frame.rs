@@ -72,6 +72,9 @@ pub enum Target {
     Export(String),
     /// A task, by its index in the guest's own list.
     Task(u32),
+    /// A WASI command: the full name of its `run` in the manifest, and its arguments, of which the first is its own name
+    /// and `{}` stands for the item.
+    Command(String, Vec<String>),
 }
 
 /// An item's own words in a chunk.

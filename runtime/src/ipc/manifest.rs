@@ -36,6 +36,8 @@ pub enum SourceKind {
     CoreModule,
     /// A core module with component metadata that uses WASI preview 1, joined to the preview-1 adapter.
     CoreModuleWithAdapter,
+    /// A core module with `_start`, joined to the adapter that makes it a WASI command.
+    CommandModule,
 }
 
 impl SourceKind {
@@ -47,6 +49,7 @@ impl SourceKind {
             SourceKind::CoreModuleWithAdapter => {
                 "core module with component metadata, for WASI preview 1"
             }
+            SourceKind::CommandModule => "core module with `_start`, a command of WASI preview 1",
         }
     }
 }
@@ -65,6 +68,12 @@ pub struct Function {
 }
 
 impl Function {
+    /// Whether it starts a WASI command: a program whose item is its standard input, and whose result is its standard
+    /// output.
+    pub fn is_command(&self) -> bool {
+        self.name.starts_with("wasi:cli/run@") && self.name.ends_with("#run")
+    }
+
     /// The function in WIT's spelling, as `square: func(x: s64) -> s64`.
     pub fn signature(&self) -> String {
         let params: Vec<_> = self

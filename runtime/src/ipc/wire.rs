@@ -13,7 +13,7 @@ use crate::mode::{CodeMode, Isolation};
 use crate::sandbox::layers::{Layers, Role};
 
 /// The version of everything in `ipc`. A host and its processes must have the same.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 const MAGIC: [u8; 8] = *b"wasmpool";
 
@@ -262,7 +262,7 @@ mod tests {
 
     #[test]
     fn the_first_message_never_changes() {
-        assert_eq!(&hello(Role::Compiler), b"wasmpool\x04\0\0\0\x01\0\0\0");
+        assert_eq!(&hello(Role::Compiler), b"wasmpool\x05\0\0\0\x01\0\0\0");
         for role in [
             Role::Compiler,
             Role::ForkServer,

@@ -22,7 +22,7 @@ use crate::grants::{DirectoryGrant, Granted, Grants};
 use crate::ipc::frame::Target;
 use crate::ipc::launch::Launch;
 use crate::ipc::lookup::find_function;
-use crate::ipc::manifest::{Manifest, Refusal};
+use crate::ipc::manifest::{Function, Manifest, Refusal};
 use crate::ipc::wire::{InitialFunction, Initializer, TaskInfo};
 use crate::limits::Limits;
 use crate::mode::{CodeMode, Isolation};
@@ -45,6 +45,9 @@ pub struct PoolBuilder {
     name: Option<String>,
     shares: Vec<(String, Share)>,
     initializer: Option<(String, Result<Vec<u8>, String>)>,
+    /// The name and the arguments of a WASI command.
+    arg0: Option<String>,
+    args: Vec<String>,
     strict: bool,
     without: Option<String>,
     on_log: Option<OnLog>,
@@ -181,6 +184,31 @@ impl PoolBuilder {
         self
     }
 
+    /// The arguments of a WASI command, behind its name; in each, `{}` stands for the item, as with `xargs`. Default: none.
+    /// At most 32 KiB together.
+    ///
+    /// The item is the command's standard input in any case: the bytes of an item in [`Encoding::Raw`], and of one in JSON
+    /// the text of a string, nothing for `null`, or the JSON itself. An item that is not UTF-8 text, or has a zero
+    /// character, cannot be an argument: it fails as `invalid-input`.
+    ///
+    /// Its standard output is the result: bytes in [`Encoding::Raw`], a string in JSON, where what is not UTF-8 text fails. It
+    /// counts for `Limits::result_bytes`. Standard error is log messages, a line each. An exit code other than 0 is a
+    /// failure, `failed`. Whatever the isolation, each item has an instance of its own.
+    ///
+    /// A function that is no command takes no arguments: calling one is [`Error::Options`] then.
+    ///
+    /// [`Encoding::Raw`]: crate::encoding::Encoding::Raw
+    pub fn args<A: Into<String>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
+        self.args = args.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// What a WASI command hears as its own name, its first argument. Default: the name of the module's file, or `command`.
+    pub fn arg0(mut self, name: impl Into<String>) -> Self {
+        self.arg0 = Some(name.into());
+        self
+    }
+
     /// What the pool is called in messages about who waits for whom. Default: "the pool".
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
@@ -278,12 +306,15 @@ impl PoolBuilder {
     ///
     /// # Errors
     /// If the file cannot be read or is larger than `limits.module_bytes`, and those of [`PoolBuilder::open_bytes`].
-    pub fn open(self, path: impl AsRef<Path>) -> Result<Pool, Error> {
+    pub fn open(mut self, path: impl AsRef<Path>) -> Result<Pool, Error> {
         let module = read_module(path.as_ref(), &self.limits)?;
+        if let (None, Some(name)) = (&self.arg0, path.as_ref().file_name()) {
+            self.arg0 = Some(name.to_string_lossy().into_owned());
+        }
         self.open_bytes(&module)
     }
 
-    /// Opens a pool of a module: a component, a core module with component metadata, or the text of either.
+    /// Opens a pool of a module: a component, a core module with component metadata or with `_start`, or the text of any.
     ///
     /// Compiles it, unless it is in the cache, and starts the workers; does not wait until they are ready.
     ///
@@ -365,6 +396,9 @@ impl PoolBuilder {
         };
         let mut pool = start(code, plan, shape, self.on_log, from_cache)?;
         pool.memo = memo;
+        pool.argv
+            .push(self.arg0.unwrap_or_else(|| "command".into()));
+        pool.set_args(self.args)?;
         if let (Some(layers), Some(on_warning)) = (pool.layers(), &self.on_warning) {
             let missing: Vec<_> = layers
                 .missing(Rank::Expected)
@@ -494,6 +528,8 @@ fn module_key(module: &[u8], mode: &CodeMode) -> Result<CacheKey, Error> {
     Ok(CacheKey::new(&print, module))
 }
 
+/// Bytes of a command's name and arguments, at most, each with 4 more: they cross in one message.
+const MAX_ARGS_BYTES: usize = 32 << 10;
 /// Bytes of an initialiser's item, at most: it crosses in one message.
 const MAX_INITIAL_BYTES: usize = 32 << 10;
 
@@ -514,6 +550,12 @@ fn initial(
         reason,
     })?;
     let function = match find_function(manifest, &function) {
+        Ok(found) if found.is_command() => {
+            return Err(Error::Options {
+                message: "the initialiser is a WASI command, which leaves nothing in an instance",
+                hint: "name a function, or leave the initialiser out",
+            });
+        }
         Ok(found) => InitialFunction::Export(found.name.clone()),
         // The guest's own list is known when its first instance is there.
         Err(_) if manifest.tasks.is_some() => InitialFunction::Task(function),
@@ -615,6 +657,7 @@ fn start(
             manifest,
             layers,
             memo: None,
+            argv: Vec::new(),
             thread: Some(thread),
         }),
         Ok(Err(e)) => Err(e),
@@ -684,6 +727,8 @@ pub struct Pool {
     manifest: Manifest,
     layers: Option<Layers>,
     memo: Option<Arc<Memo>>,
+    /// The name and the arguments of a WASI command.
+    argv: Vec<String>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -742,6 +787,30 @@ impl Pool {
         only(&self.manifest, || self.tasks())
     }
 
+    /// Whether a function's name means a WASI command.
+    pub fn is_command(&self, function: &str) -> bool {
+        find_function(&self.manifest, function).is_ok_and(Function::is_command)
+    }
+
+    /// Other arguments for a WASI command than those that the pool was opened with.
+    pub(crate) fn set_args(&mut self, args: Vec<String>) -> Result<(), Error> {
+        self.argv.truncate(1);
+        self.argv.extend(args);
+        if self.argv.iter().map(|arg| arg.len() + 4).sum::<usize>() > MAX_ARGS_BYTES {
+            return Err(Error::Options {
+                message: "the arguments of a WASI command have more than 32 KiB together",
+                hint: "give the command a file, in a directory that it is granted, or its standard input",
+            });
+        }
+        match self.argv.iter().any(|arg| arg.contains('\0')) {
+            true => Err(Error::Options {
+                message: "an argument of a WASI command has a zero character",
+                hint: "leave it out: programs take an argument to end there",
+            }),
+            false => Ok(()),
+        }
+    }
+
     /// What a function's name means: a task of the guest's own list, or an export. `-` and `_` are the same.
     pub(super) fn resolve(&self, function: &str) -> Result<Target, Error> {
         let same = |a: &str, b: &str| a.replace('_', "-") == b.replace('_', "-");
@@ -750,6 +819,13 @@ impl Pool {
             return Ok(Target::Task(i as u32));
         }
         match find_function(&self.manifest, function) {
+            Ok(found) if found.is_command() => {
+                Ok(Target::Command(found.name.clone(), self.argv.clone()))
+            }
+            Ok(_) if self.argv.len() > 1 => Err(Error::Options {
+                message: "arguments are given, and the function is no WASI command",
+                hint: "pass it what it needs in the item",
+            }),
             Ok(found) => Ok(Target::Export(found.name.clone())),
             Err(_) if self.shared.core().has_tasks() && self.manifest.functions.is_empty() => {
                 let names: Vec<String> = tasks.into_iter().map(|t| t.name).collect();
@@ -806,11 +882,16 @@ impl Pool {
     /// What the items of a job are found by. `None` of a task whose name is not known.
     fn keys(&self, memo: &Arc<Memo>, target: &Target, options: &JobOptions) -> Option<JobMemo> {
         match target {
-            Target::Export(name) => Some(memo.job(("export", name), options)),
+            Target::Export(name) => Some(memo.job(&["export", name], options)),
+            Target::Command(name, argv) => {
+                let parts = ["command", name].into_iter();
+                let parts: Vec<_> = parts.chain(argv.iter().map(String::as_str)).collect();
+                Some(memo.job(&parts, options))
+            }
             Target::Task(number) => {
                 let core = self.shared.core();
                 let task = core.tasks.as_ref()?.get(*number as usize)?;
-                Some(memo.job(("task", &task.name), options))
+                Some(memo.job(&["task", &task.name], options))
             }
         }
     }

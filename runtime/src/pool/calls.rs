@@ -19,7 +19,7 @@ use crate::ipc::frame::Target;
 pub(super) fn encoding(target: &Target) -> Encoding {
     match target {
         Target::Task(_) => Encoding::Postcard,
-        Target::Export(_) => Encoding::Json,
+        Target::Export(_) | Target::Command(..) => Encoding::Json,
     }
 }
 

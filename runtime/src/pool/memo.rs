@@ -128,17 +128,16 @@ impl Memo {
         })
     }
 
-    /// The keys of a job. A function is known by its kind and name: numbers are each pool's own.
-    pub(super) fn job(self: &Arc<Memo>, function: (&str, &str), options: &JobOptions) -> JobMemo {
-        let (kind, name) = function;
+    /// The keys of a job. A function is known by its kind and name, and a command also by its arguments: numbers are each
+    /// pool's own.
+    pub(super) fn job(self: &Arc<Memo>, function: &[&str], options: &JobOptions) -> JobMemo {
         // The names of the encodings, not their numbers: a new one does not change the keys.
         let encodings = format!("{:?} to {:?}", options.input, options.output);
-        let circumstances = self.circumstances.clone();
+        let parts = function.iter().copied().chain([encodings.as_str()]);
         JobMemo {
-            circumstances: circumstances
-                .with(kind.as_bytes())
-                .with(name.as_bytes())
-                .with(encodings.as_bytes()),
+            circumstances: parts.fold(self.circumstances.clone(), |key, part| {
+                key.with(part.as_bytes())
+            }),
             memo: self.clone(),
         }
     }

@@ -95,6 +95,7 @@ pub fn serve(
             // The process has one item.
             Isolation::Process => false,
         },
+        last_item: isolation == Isolation::Process,
         stop,
         ahead: None,
         functions: HashMap::new(),
@@ -138,6 +139,8 @@ struct Worker<'a> {
     desk: Desk,
     /// Whether every item has an instance of its own.
     fresh_each: bool,
+    /// Whether the process has one item.
+    last_item: bool,
     stop: Option<Arc<StopFlag>>,
     /// The instance for the next item, made ahead.
     ahead: Option<Instance<Desk>>,
@@ -223,7 +226,9 @@ impl Worker<'_> {
                 self.tasks_apart(task, head, opened, payload, &items)
             }
             Target::Task(task) => self.tasks(task, head, opened, payload),
-            Target::Export(name) => self.exports(&name, head, opened, payload, &items),
+            Target::Export(_) | Target::Command(..) => {
+                self.calls(&target, head, opened, payload, &items)
+            }
         };
         self.items = items;
         done
@@ -241,12 +246,15 @@ impl Worker<'_> {
     }
 
     /// Keeps the instance, or replaces it where every item has its own. The engine's pool has room for one.
-    fn put_back(&mut self, instance: Instance<Desk>) -> Result<(), Stop> {
-        if !self.fresh_each {
+    fn put_back(&mut self, instance: Instance<Desk>, fresh: bool) -> Result<(), Stop> {
+        if !fresh {
             self.ahead = Some(instance);
             return Ok(());
         }
         drop(instance);
+        if self.last_item {
+            return Ok(());
+        }
         // One that cannot be made is the fault of the item that needs it: it is tried again then.
         match self.instantiate() {
             Ok((instance, _)) => self.ahead = Some(instance),
@@ -282,7 +290,7 @@ impl Worker<'_> {
             })));
         }
         self.desk.publish()?;
-        self.put_back(instance)
+        self.put_back(instance, self.fresh_each)
     }
 
     /// Items of a task, each a chunk of its own in an instance of its own.
@@ -314,16 +322,17 @@ impl Worker<'_> {
         Ok(())
     }
 
-    /// Items of an exported function, a call each.
-    fn exports(
+    /// Items of an exported function, a call each, or of a command, a run each in an instance of its own.
+    fn calls(
         &mut self,
-        name: &str,
+        target: &Target,
         head: ChunkHead,
         opened: Opened<'_>,
         payload: &[u8],
         items: &[Range<usize>],
     ) -> Result<(), Stop> {
         self.desk.open(opened);
+        let fresh = self.fresh_each || matches!(target, Target::Command(..));
         for item in items {
             if !self.desk.start() {
                 break;
@@ -331,7 +340,14 @@ impl Worker<'_> {
             let mut instance = self.take()?;
             let bytes = payload.get(item.clone()).unwrap_or_default();
             self.out.clear();
-            let called = instance.call(name, head.input, bytes, head.output, &mut self.out);
+            let (input, output, out) = (head.input, head.output, &mut self.out);
+            let called = match target {
+                Target::Export(name) => instance.call(name, input, bytes, output, out),
+                Target::Command(name, args) => {
+                    instance.run_command(name, args, input, bytes, output, out)
+                }
+                Target::Task(_) => return Err(Malformed("a task that is called").into()),
+            };
             let (status, message) = match called {
                 Ok(()) => (Status::Done, None),
                 Err(NoResult::Failed(message)) => (Status::Failed, Some(message)),
@@ -340,10 +356,10 @@ impl Worker<'_> {
             };
             let payload = message.as_deref().map_or(&*self.out, str::as_bytes);
             self.desk.finish(status, payload, instance.fuel())?;
-            if self.fresh_each {
+            if fresh {
                 self.desk.publish()?;
             }
-            self.put_back(instance)?;
+            self.put_back(instance, fresh)?;
         }
         self.desk.publish()?;
         self.out.shrink_to(KEPT_BYTES);

@@ -135,7 +135,8 @@ fn interfaces_tasks_and_needs_are_found() {
             (instance $api (export "square-it" (func $f)))
             (export "local:demo/api@1.2.0" (instance $api))
             (export "wasmpool:task/map@0.1.7" (instance $api))
-            (export "wasi:cli/run@0.2.0" (instance $api)))"#,
+            (instance $run (export "run" (func $f)))
+            (export "wasi:cli/run@0.2.0" (instance $run)))"#,
     )
     .unwrap()
     .manifest;
@@ -144,13 +145,14 @@ fn interfaces_tasks_and_needs_are_found() {
         names,
         [
             "local:demo/api@1.2.0#square-it",
-            "wasi:cli/run@0.2.0#square-it"
+            "wasi:cli/run@0.2.0#run"
         ]
     );
     assert_eq!(
         find_function(&manifest, "api#square_it").map(|f| f.name.as_str()),
         Ok(names[0])
     );
+    // Its name is a command's, its type is not.
     assert!(find_function(&manifest, names[1]).is_err());
     assert_eq!(manifest.tasks.as_deref(), Some("0.1.7"));
     assert_eq!(

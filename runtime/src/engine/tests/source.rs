@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::engine::source::{SourceError, recognise};
-use crate::ipc::manifest::SourceKind;
+use crate::ipc::manifest::{Import, SourceKind};
 
 /// Checks the message of a refusal, and that it has a hint.
 fn check(bytes: impl AsRef<[u8]>, message: &str) {
@@ -116,25 +116,55 @@ fn names_of_the_guest_cannot_command_a_terminal() {
 }
 
 #[test]
-fn commands_are_refused() {
+fn commands_are_recognised() {
     let start = r#"(module
         (import "wasi_snapshot_preview1" "proc_exit" (func (param i32)))
         (memory (export "memory") 1)
         (func (export "_start")))"#;
-    let message = "a WASI command (a core module with `_start`); WASI commands are not supported by this version";
-    check(start, message);
-    check(
-        with_metadata(start, "package local:demo; world demo { }"),
-        message,
+    let component = r#"(component
+        (core module $m (func (export "run") (result i32) i32.const 0))
+        (core instance $i (instantiate $m))
+        (func $run (result (result)) (canon lift (core func $i "run")))
+        (instance $run (export "run" (func $run)))
+        (export "wasi:cli/run@0.2.3" (instance $run)))"#;
+    let described = [
+        (compiled(start), SourceKind::CommandModule),
+        (
+            compiled(with_metadata(start, "package local:demo; world demo { }")),
+            SourceKind::CommandModule,
+        ),
+        (
+            compiled(r#"(module (memory (export "memory") 1) (func (export "_start")))"#),
+            SourceKind::CommandModule,
+        ),
+        (compiled(component), SourceKind::Component),
+    ];
+    for (at, (compiled, source)) in described.into_iter().enumerate() {
+        let manifest = compiled.unwrap().manifest;
+        let [function] = manifest.functions.as_slice() else {
+            panic!("{at}: {manifest:?}");
+        };
+        assert!(function.is_command(), "{at}: {function:?}");
+        assert_eq!(function.callable, Ok(()), "{at}");
+        assert_eq!(manifest.source, source, "{at}");
+        let hidden = |import: &Import| !import.name.starts_with("wasmpool:command");
+        assert!(manifest.imports.iter().all(hidden), "{manifest:?}");
+    }
+    let newer = compiled(component.replace("0.2.3", "0.3.0")).unwrap();
+    let reason = newer.manifest.functions[0].callable.clone().unwrap_err();
+    assert!(reason.contains("0.3.0"), "{reason}");
+}
+
+#[test]
+fn a_program_for_another_host_is_refused() {
+    let error = refused(
+        r#"(module (import "env" "memory" (memory 1)) (import "a" "b" (func))
+            (import "wasi_snapshot_preview1" "proc_exit" (func (param i32)))
+            (func (export "_start")))"#,
     );
-    check(
-        r#"(component
-            (core module $m (func (export "run") (result i32) i32.const 0))
-            (core instance $i (instantiate $m))
-            (func $run (result (result)) (canon lift (core func $i "run")))
-            (instance $run (export "run" (func $run)))
-            (export "wasi:cli/run@0.2.3" (instance $run)))"#,
-        "a WASI command (a component that exports only wasi:cli/run); WASI commands are not supported by this version",
+    assert_eq!(
+        error.to_string(),
+        "a core module with `_start` that imports what a WASI command is not given: env.memory, a.b"
     );
 }
 
