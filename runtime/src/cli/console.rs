@@ -5,7 +5,10 @@
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -19,6 +22,8 @@ use crate::text::printable;
 
 /// Bytes of one message, at most.
 const MESSAGE_BYTES: usize = 8 << 10;
+/// How long compiling takes before something is said of it.
+const COMPILING_AFTER: Duration = Duration::from_secs(1);
 /// Frames of a backtrace that are shown.
 const FRAMES: usize = 20;
 /// Time between two lines of progress, where no bar can be drawn.
@@ -41,6 +46,21 @@ struct Lines {
     last: Instant,
     done: u64,
     total: Option<u64>,
+}
+
+/// A module is compiled, as long as this lives.
+pub struct Compiling {
+    stop: Option<mpsc::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Compiling {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
 }
 
 impl Console {
@@ -84,6 +104,44 @@ impl Console {
                     total,
                 })),
             },
+        }
+    }
+
+    /// From now until the value is dropped: says that a module is compiled, if that takes more than a moment and somebody
+    /// may be looking.
+    pub fn compiling(&self, module: &Path) -> Compiling {
+        let terminal = io::stderr().is_terminal();
+        let asked = matches!(self.progress, Progress::Lines(_));
+        let shown = !self.quiet && (terminal || asked);
+        let text = format!(
+            "compiling {}",
+            printable(&module.display().to_string(), 200)
+        );
+        let (stop, stopped) = mpsc::channel::<()>();
+        let watch = move || {
+            let over = |time| !matches!(stopped.recv_timeout(time), Err(RecvTimeoutError::Timeout));
+            if over(COMPILING_AFTER) {
+                return;
+            }
+            if !terminal {
+                let _ = writeln!(io::stderr(), "{text}");
+                return;
+            }
+            let spinner = ProgressBar::new_spinner().with_message(text);
+            if let Ok(style) = ProgressStyle::with_template("{msg} ({elapsed})") {
+                spinner.set_style(style);
+            }
+            spinner.set_elapsed(COMPILING_AFTER);
+            while !over(Duration::from_millis(200)) {
+                spinner.tick();
+            }
+            spinner.finish_and_clear();
+        };
+        // Where no thread can be had there is nothing said.
+        let thread = shown.then(|| thread::Builder::new().name("progress".into()).spawn(watch));
+        Compiling {
+            stop: Some(stop),
+            thread: thread.and_then(Result::ok),
         }
     }
 

@@ -29,7 +29,9 @@ const PAGE_BYTES: u64 = 64 << 10;
 pub fn run(args: &InspectArgs) -> Result<u8, Problem> {
     let limits = Limits::new();
     let module = read(&args.module, &limits)?;
+    let compiling = Console::plain().compiling(&args.module);
     let manifest = pool::inspect(&module, &limits)?;
+    drop(compiling);
     let tasks = manifest
         .tasks
         .is_some()

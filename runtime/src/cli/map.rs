@@ -64,7 +64,9 @@ pub fn run(args: MapArgs) -> Result<u8, Problem> {
     if let Some(seed) = plan.deterministic {
         builder = builder.deterministic(seed);
     }
+    let compiling = console.compiling(&plan.target.module);
     let pool = builder.open(&plan.target.module)?;
+    drop(compiling);
     let function = match plan.target.function {
         Some(function) => function,
         None => pool.only_function()?,

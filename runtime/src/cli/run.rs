@@ -35,6 +35,7 @@ pub fn run(args: RunArgs) -> Result<u8, Problem> {
     let interrupt =
         Interrupt::listen().map_err(|e| Problem::machine("cannot listen to Ctrl-C", e))?;
     let (for_logs, for_warnings) = (console.clone(), console.clone());
+    let compiling = console.compiling(&target.module);
     let mut pool = Pool::builder()
         .workers(1)
         .limits(limits.clone())
@@ -44,6 +45,7 @@ pub fn run(args: RunArgs) -> Result<u8, Problem> {
         .on_log(move |record| for_logs.log_of("guest", record))
         .on_warning(move |text| for_warnings.warning(text))
         .open(&target.module)?;
+    drop(compiling);
     let function = match target.function {
         Some(function) => function,
         None => pool.only_function()?,

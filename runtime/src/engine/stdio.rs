@@ -213,7 +213,7 @@ impl<H: Host> Streams<H> {
                 self.last.remove(0);
             }
             let end = line.floor_char_boundary(LAST_WORDS_BYTES);
-            self.last.push(line[..end].trim_end().to_owned());
+            self.last.push(line[..end].trim().to_owned());
         }
         self.host.log(level, &line)
     }

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 
-use super::tools::Tools;
+use super::tools::{Tools, zig_cache};
 use super::{Guest, Language};
 use crate::project::Project;
 use crate::{guests, run};
@@ -48,7 +48,7 @@ pub fn compile(
         source: project.root.join(guest.source),
         wit,
         out: place.join("guest.wasm"),
-        cache: work.join("zig-cache"),
+        work,
         place,
     };
     match guest.language {
@@ -71,7 +71,8 @@ struct Job<'a> {
     place: PathBuf,
     /// Where the module goes.
     out: PathBuf,
-    cache: PathBuf,
+    /// The folder of all languages.
+    work: &'a Path,
 }
 
 impl Job<'_> {
@@ -131,8 +132,7 @@ impl Job<'_> {
 
     fn compiler(&self) -> Command {
         let mut command = self.tools.command(self.project);
-        command.env("ZIG_GLOBAL_CACHE_DIR", &self.cache);
-        command.env("ZIG_LOCAL_CACHE_DIR", &self.cache);
+        zig_cache(&mut command, self.work);
         command
     }
 

@@ -1,10 +1,11 @@
-//! `cargo xtask languages`: guests in languages other than Rust.
+//! `cargo xtask languages`: guests in languages other than Rust, and programs of others.
 //!
-//! Owns the list of them. Everything that is made lies in `<target>/languages`; the modules are put beside those of
+//! Owns the list of the guests. Everything that is made lies in `<target>/languages`; the modules are put beside those of
 //! [`crate::guests`]. A language whose tools cannot be had here is skipped, and the reason is said and written to
 //! `NAME.skipped` beside the modules, where the tests find it.
 
 mod compile;
+mod programs;
 mod tools;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -121,36 +122,54 @@ pub fn build(project: &Project, folder: &Path, names: &[String]) -> Result<Built
     let mut result = Built::default();
     let mut tools: BTreeMap<Language, Result<Tools, String>> = BTreeMap::new();
     for guest in GUESTS.iter().filter(|g| wanted.contains(&g.language)) {
-        let file = format!("{}.wasm", guest.name);
-        let module = folder.join(&file);
-        let note = module.with_extension("skipped");
         let tools = tools.entry(guest.language).or_insert_with(|| {
             tools::set_up(project, &work, guest.language).map_err(|error| format!("{error:#}"))
         });
-        match tools {
-            Ok(tools) => {
-                if !is_fresh(project, guest, &module) {
-                    compile::compile(project, &work, tools, guest, &module)
-                        .with_context(|| format!("cannot build {}", guest.source))?;
-                }
-                remove(&note)?;
-                result.built.insert(file);
+        let tools = tools.as_ref().map_err(String::clone);
+        publish_or_skip(folder, guest.name, tools, &mut result, |tools, module| {
+            if is_fresh(project, guest, module) {
+                return Ok(());
             }
-            Err(reason) => {
-                eprintln!("warning: {file} is SKIPPED: {reason}");
-                remove(&module)?;
-                fs::write(&note, reason)
-                    .with_context(|| format!("cannot write {}", note.display()))?;
-                result.skipped.insert(file);
-            }
-        }
+            compile::compile(project, &work, tools, guest, module)
+                .with_context(|| format!("cannot build {}", guest.source))
+        })?;
+    }
+    if names.is_empty() || names.iter().any(|name| name == programs::NAME) {
+        programs::build(project, &work, folder, &mut result)?;
     }
     run::say(&format!(
-        "{} guests in languages other than Rust, {} skipped",
+        "{} guests in languages other than Rust and programs, {} skipped",
         result.built.len(),
         result.skipped.len()
     ));
     Ok(result)
+}
+
+/// Makes a module, if its tools could be had; else takes away an older one, and writes down why.
+fn publish_or_skip<T>(
+    folder: &Path,
+    name: &str,
+    tools: Result<T, String>,
+    result: &mut Built,
+    make: impl FnOnce(&T, &Path) -> Result<()>,
+) -> Result<()> {
+    let file = format!("{name}.wasm");
+    let module = folder.join(&file);
+    let note = module.with_extension("skipped");
+    match tools {
+        Ok(tools) => {
+            make(&tools, &module)?;
+            remove(&note)?;
+            result.built.insert(file);
+        }
+        Err(reason) => {
+            eprintln!("warning: {file} is SKIPPED: {reason}");
+            remove(&module)?;
+            fs::write(&note, reason).with_context(|| format!("cannot write {}", note.display()))?;
+            result.skipped.insert(file);
+        }
+    }
+    Ok(())
 }
 
 fn chosen(names: &[String]) -> Result<Vec<Language>> {
@@ -161,11 +180,15 @@ fn chosen(names: &[String]) -> Result<Vec<Language>> {
         let found = Language::ALL.into_iter().find(|l| l.name() == name);
         let Some(found) = found else {
             let known = Language::ALL.map(Language::name).join(", ");
-            bail!("there is no language `{name}`; these are: {known}");
+            bail!(
+                "there is no language `{name}`; these are: {known}, and {}",
+                programs::NAME
+            );
         };
         Ok(found)
     };
-    names.iter().map(find).collect()
+    let languages = names.iter().filter(|name| *name != programs::NAME);
+    languages.map(find).collect()
 }
 
 /// Whether the module is newer than all that it was made of: its source, the WIT, and this program, which says how.

