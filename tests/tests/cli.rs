@@ -18,6 +18,9 @@ fn main() -> ExitCode {
         .test("items_from_lines", items_from_lines)
         .test("items_from_files", items_from_files)
         .test("several_parameters", several_parameters)
+        .guest("rows_of_a_table", rows_of_a_table)
+        .guest("signatures", signatures)
+        .guest("checks", checks)
         .test("no_items_at_all", no_items_at_all)
         .test("outputs", outputs)
         .test("output_directory", output_directory)
@@ -61,6 +64,17 @@ fn guest(name: &str) -> String {
 
 fn behave(function: &str) -> String {
     format!("{}:{function}", module("behave"))
+}
+
+/// A built guest, with or without a function.
+fn guest(name: &str) -> String {
+    let (file, function) = name.split_once(':').unwrap_or((name, ""));
+    let folder = guests().expect("only run with guests");
+    let path = folder.join(format!("{file}.wasm")).display().to_string();
+    match function {
+        "" => path,
+        function => format!("{path}:{function}"),
+    }
 }
 
 fn squares(items: impl IntoIterator<Item = i64>) -> Vec<Value> {
@@ -140,6 +154,112 @@ fn several_parameters() {
         &[&behave("divide"), "[7, 2]", "{\"y\": 3, \"x\": -9}"],
         &[json!(3), json!(-3)],
     );
+}
+
+fn rows_of_a_table() {
+    let folder = temporary();
+    let csv = folder.write("t.csv", "y,x\n2,7\n0,1\nz,1\n-3,9\n");
+    let ran = wasmpool([
+        "map",
+        &behave("divide"),
+        "--csv",
+        &csv,
+        "--on-error",
+        "continue",
+    ]);
+    let ran = ran.run().exits(1);
+    assert_eq!(ran.lines(), ["3", "null", "null", "-3"]);
+    let ran = ran.says("item 1 (line 3): ");
+    ran.says("item 2 (line 4): invalid-input: ");
+    let ran = wasmpool(["map", &behave("divide"), "--csv", "-"]).run_with("x,z\n1,2\n");
+    ran.exits(2).says("the column `z` is no parameter");
+    let ran = wasmpool(["map", SQUARE, "--csv", "-"]).run_with("x\n3\n4\n");
+    assert_eq!(ran.exits(0).lines(), ["9", "16"]);
+}
+
+fn signatures() {
+    let ran = wasmpool(["map", SQUARE, "--sig"]).run().exits(0);
+    assert_eq!(ran.lines(), ["square: func(x: s64) -> s64"]);
+    let ran = wasmpool(["map", &guest("square:square"), "--sig"]).run();
+    assert_eq!(ran.exits(0).lines(), ["square: Squares a number."]);
+    let ran = wasmpool(["map", &guest("square:sqare"), "--sig"]).run();
+    ran.exits(2)
+        .says("there is no task `sqare`; there are square");
+}
+
+/// What `check` answers, and with which code: everything that a map would stumble over.
+fn checks() {
+    let folder = temporary();
+    let check = |text: &str, options: &[&str], code: i32, says: &[&str]| {
+        let path = folder.write("m.wat", text);
+        let ran = wasmpool([&["check", &path], options].concat()).run();
+        let ran = ran.exits(code);
+        for line in says {
+            assert!(ran.text().contains(line), "no `{line}` in {ran:?}");
+        }
+        let json = wasmpool([&["check", &path, "--format", "json"], options].concat()).run();
+        let json = json.exits(code).json().remove(0);
+        assert_eq!(json["runs"], json!(code == 0), "{json}");
+    };
+    check(
+        "(module",
+        &[],
+        3,
+        &["module     no: ", "m.wat would not run here"],
+    );
+    check(
+        r#"(component (import "wasi:http/types@0.2.0" (instance (export "f" (func)))))"#,
+        &[],
+        3,
+        &["import     no: wasi:http/types@0.2.0", "is not offered"],
+    );
+    // The interface is ours, the function's type is not.
+    check(
+        r#"(component (import "wasmpool:task/log@0.1.0" (instance
+            (export "panic" (func (param "text" u32))))))"#,
+        &[],
+        3,
+        &[
+            "start      no: ",
+            "wasmpool:task/log@0.1.0",
+            "panic",
+            "type",
+        ],
+    );
+    check(
+        r#"(component (core module $m (func unreachable) (start 0)) (core instance (instantiate $m)))"#,
+        &[],
+        3,
+        &["start      no: ", "unreachable"],
+    );
+    check(
+        "(component)",
+        &[],
+        3,
+        &["functions  no: it exports nothing"],
+    );
+    let large = r#"(component (core module $m (memory 100)) (core instance (instantiate $m))
+        (core module $n (func (export "f"))) (core instance $n (instantiate $n))
+        (func (export "f") (canon lift (core func $n "f"))))"#;
+    check(large, &["--memory", "1MiB"], 3, &["limits     no: "]);
+    check(
+        large,
+        &[],
+        0,
+        &["functions  ok: 1 can be called", "would run here"],
+    );
+    wasmpool(["check", &format!("{SQUARE}:sqare")])
+        .run()
+        .exits(3);
+    let program = guest("program.wasm32-wasip1");
+    let ran = wasmpool(["check", &program]).run().exits(0);
+    assert!(
+        ran.text().contains("grant a directory with --dir"),
+        "{ran:?}"
+    );
+    let dir = format!("{}::/d", folder.path("").display());
+    let ran = wasmpool(["check", &program, "--dir", &dir]).run().exits(0);
+    assert!(!ran.text().contains("--dir"), "{ran:?}");
 }
 
 fn no_items_at_all() {

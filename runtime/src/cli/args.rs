@@ -47,6 +47,8 @@ pub enum Command {
     Pipeline(PipelineArgs),
     /// Tell what a module exports, what it imports and what it needs
     Inspect(InspectArgs),
+    /// Tell whether a module would run here, under these limits and with these grants, and if not, why
+    Check(Box<CheckArgs>),
     /// Show on this machine that the limits and protections hold, by trying to break them
     Audit(Box<AuditArgs>),
     /// Measure this machine and what a pool costs on it
@@ -82,6 +84,10 @@ pub struct MapArgs {
     #[arg(value_name = "MODULE[:FUNCTION]", value_hint = ValueHint::FilePath)]
     pub target: String,
 
+    /// Print the function's signature, and run nothing
+    #[arg(long, help_heading = "Items")]
+    pub sig: bool,
+
     /// Items: JSON texts; what is not valid JSON is a string
     #[arg(value_name = "ITEM", allow_negative_numbers = true, group = "source")]
     pub items: Vec<String>,
@@ -93,6 +99,11 @@ pub struct MapArgs {
     /// Read items from a file (`-` is standard input), each line a string, for functions of a string or bytes
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, group = "source", help_heading = "Items")]
     pub lines: Option<PathBuf>,
+
+    /// Read items from a CSV file (`-` is standard input): a row is an item, its columns are the function's parameters, by
+    /// the names in the first line
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, group = "source", help_heading = "Items")]
+    pub csv: Option<PathBuf>,
 
     /// Each file is an item: its bytes, for functions of a string or bytes; globs are expanded, in sorted order
     #[arg(long, value_name = "PATH|GLOB", num_args = 1.., value_hint = ValueHint::FilePath, group = "source", help_heading = "Items")]
@@ -267,6 +278,15 @@ impl From<GrantArgs> for Grants {
     }
 }
 
+impl From<&GrantArgs> for Grants {
+    fn from(args: &GrantArgs) -> Grants {
+        Grants {
+            directories: args.dir.clone(),
+            env: args.env.clone(),
+        }
+    }
+}
+
 /// `wasmpool run`.
 #[derive(Debug, Args)]
 pub struct RunArgs {
@@ -337,6 +357,42 @@ pub struct InspectArgs {
 
     /// Compile anew, and store nothing
     #[arg(long)]
+    pub no_cache: bool,
+}
+
+const CHECK_EXIT_CODES: &str = "\
+Exit codes:
+  0    it would run
+  2    the arguments cannot be read
+  3    it would not: the reasons are printed
+  4    a protection that was required is not available here";
+
+/// `wasmpool check`.
+#[derive(Debug, Args)]
+#[command(after_help = CHECK_EXIT_CODES)]
+pub struct CheckArgs {
+    /// A WebAssembly file (.wasm or .wat), and a function or task of it
+    #[arg(value_name = "MODULE[:FUNCTION]", value_hint = ValueHint::FilePath)]
+    pub target: String,
+
+    /// For people or for programs
+    #[arg(long, value_enum, default_value_t = InspectFormat::Text)]
+    pub format: InspectFormat,
+
+    /// The bounds on it.
+    #[command(flatten)]
+    pub limits: LimitArgs,
+
+    /// What it is granted.
+    #[command(flatten)]
+    pub grants: GrantArgs,
+
+    /// Require every layer of protection
+    #[arg(long, help_heading = "Running")]
+    pub strict: bool,
+
+    /// Compile anew, and store nothing
+    #[arg(long, help_heading = "Running")]
     pub no_cache: bool,
 }
 

@@ -63,10 +63,12 @@ impl Directory {
                 }
                 Naming::Given(names)
             }
-            Items::Arguments(_) | Items::Lines { .. } => Naming::Index(match ending {
-                Ending::Kept => "bin".into(),
-                Ending::Added(extension) | Ending::Replaced(extension) => extension.into(),
-            }),
+            Items::Arguments(_) | Items::Rows(_) | Items::Lines { .. } => {
+                Naming::Index(match ending {
+                    Ending::Kept => "bin".into(),
+                    Ending::Added(extension) | Ending::Replaced(extension) => extension.into(),
+                })
+            }
         };
         Ok(Directory { path, naming })
     }

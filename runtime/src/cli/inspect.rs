@@ -10,9 +10,10 @@ use serde_json::{Value, json};
 use super::args::{InspectArgs, InspectFormat};
 use super::console::Console;
 use super::exit::Problem;
-use super::print;
 use super::values::show_size;
-use crate::ipc::manifest::Manifest;
+use super::{print, target};
+use crate::ipc::lookup::find_function;
+use crate::ipc::manifest::{Function, Manifest};
 use crate::ipc::wire::TaskInfo;
 use crate::limits::Limits;
 use crate::pool::error::Error;
@@ -44,7 +45,48 @@ pub fn run(args: &InspectArgs) -> Result<u8, Problem> {
     print(text.as_bytes())
 }
 
-fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>, Error> {
+/// Prints what a function takes and returns, or what a task says of itself: of all of them if none is named.
+///
+/// # Errors
+/// If the module cannot be used, or has no such function.
+pub(super) fn signature(target: &str) -> Result<u8, Problem> {
+    let target = target::split(target, |path| path.exists() && !path.is_dir())
+        .map_err(Problem::usage_text)?;
+    let limits = Limits::new();
+    let module = read(&target.module, &limits)?;
+    let manifest = pool::inspect(&module, &limits)?;
+    let wanted = target.function.as_deref();
+    let found = wanted.map(|wanted| find_function(&manifest, wanted));
+    let mut lines = Vec::new();
+    match found {
+        Some(Ok(function)) => lines.push(function.signature()),
+        Some(Err(error)) if manifest.tasks.is_none() => return Err(Error::from(error).into()),
+        Some(Err(_)) => {}
+        None => {
+            let callable = manifest.functions.iter().filter(|f| f.callable.is_ok());
+            lines.extend(callable.map(Function::signature));
+        }
+    }
+    if lines.is_empty() && manifest.tasks.is_some() {
+        let tasks = tasks(&module, &limits, true).map_err(Problem::module_text)?;
+        let same = |task: &&TaskInfo| {
+            wanted.is_none_or(|name| task.name.replace('_', "-") == name.replace('_', "-"))
+        };
+        lines.extend(tasks.iter().filter(same).map(task_line));
+        if let (true, Some(wanted)) = (lines.is_empty(), wanted) {
+            let names: Vec<_> = tasks.iter().map(|task| shown(&task.name)).collect();
+            let wanted = shown(wanted);
+            let names = names.join(", ");
+            return Err(Problem::usage_text(format!(
+                "there is no task `{wanted}`; there are {names}"
+            )));
+        }
+    }
+    lines.push(String::new());
+    print(lines.join("\n").as_bytes())
+}
+
+pub(super) fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     // One byte more than is allowed is enough for it to be refused.
     File::open(path)
@@ -72,7 +114,7 @@ fn tasks(module: &[u8], limits: &Limits, cache: bool) -> Result<Vec<TaskInfo>, S
 type Tasks = Result<Vec<TaskInfo>, String>;
 
 /// A text of a guest on one line.
-fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     printable(text, 1024).replace(['\n', '\t'], " ")
 }
 

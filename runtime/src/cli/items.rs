@@ -11,11 +11,13 @@ use std::sync::Arc;
 
 use glob::{MatchOptions, Pattern};
 
+use super::csv::Table;
 use super::exit::Problem;
 use super::json::is_json;
 use super::names::{LineNumbers, Names};
 use super::values::show_size;
 use crate::encoding::Encoding;
+use crate::ipc::manifest::Function;
 use crate::pool::{Feeder, Payload};
 
 /// Bytes of a line, at most. A longer one is an item that fails.
@@ -49,6 +51,8 @@ pub enum Items {
     Arguments(Arc<[String]>),
     /// Files, each an item.
     Files(Arc<[PathBuf]>),
+    /// Rows of a table.
+    Rows(Table),
     /// Lines of a file, or of standard input.
     Lines {
         /// What is read.
@@ -99,14 +103,16 @@ impl Items {
         match self {
             Items::Arguments(items) => Some(items.len() as u64),
             Items::Files(files) => Some(files.len() as u64),
-            Items::Lines { .. } => None,
+            Items::Rows(_) | Items::Lines { .. } => None,
         }
     }
 
     /// How they are encoded.
     pub fn encoding(&self) -> Encoding {
         match self {
-            Items::Arguments(_) | Items::Lines { json: true, .. } => Encoding::Json,
+            Items::Arguments(_) | Items::Rows(_) | Items::Lines { json: true, .. } => {
+                Encoding::Json
+            }
             Items::Files(_) | Items::Lines { json: false, .. } => Encoding::Raw,
         }
     }
@@ -116,7 +122,19 @@ impl Items {
         match self {
             Items::Arguments(items) => Names::Arguments(items.clone()),
             Items::Files(files) => Names::Files(files.clone()),
+            Items::Rows(table) => Names::Lines(table.numbers.clone()),
             Items::Lines { numbers, .. } => Names::Lines(numbers.clone()),
+        }
+    }
+
+    /// Fits rows to the parameters of the function; of a task nothing is known. Other items are what they are.
+    ///
+    /// # Errors
+    /// If columns are not the function's parameters.
+    pub fn fit(&mut self, function: Option<&Function>) -> Result<(), Problem> {
+        match self {
+            Items::Rows(table) => table.fit(function),
+            Items::Arguments(_) | Items::Files(_) | Items::Lines { .. } => Ok(()),
         }
     }
 
@@ -146,6 +164,7 @@ impl Items {
                 }
                 Ok(())
             }
+            Items::Rows(table) => table.feed(sink),
             Items::Lines {
                 input,
                 name,

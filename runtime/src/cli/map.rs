@@ -33,7 +33,10 @@ const KEPT_BYTES: usize = 1 << 20;
 /// If the work could not be done at all, or not to its end. What was done until then has been printed.
 pub fn run(args: MapArgs) -> Result<u8, Problem> {
     let started = Instant::now();
-    let plan = Plan::new(args)?;
+    if args.sig {
+        return super::inspect::signature(&args.target);
+    }
+    let mut plan = Plan::new(args)?;
     let console = Arc::new(plan.console);
     let interrupt =
         Interrupt::listen().map_err(|e| Problem::machine("cannot listen to Ctrl-C", e))?;
@@ -71,6 +74,8 @@ pub fn run(args: MapArgs) -> Result<u8, Problem> {
         Some(function) => function,
         None => pool.only_function()?,
     };
+
+    plan.items.fit(pool.function(&function))?;
 
     let on_error = plan.job.on_error;
     let (feeder, results) = pool.stream(&function, plan.job)?;

@@ -2,10 +2,10 @@
 //!
 //! - `args`: the flags, as clap reads them; `values`: sizes, durations and counts as people write them.
 //! - `plan`: what a `map` is to do, validated; `target`: which part of an argument is the module.
-//! - `items`: where items come from; `names`: what an item is called; `json`: texts of guests as lines.
+//! - `items`: where items come from; `csv`: rows as items; `names`: what an item is called; `json`: texts of guests as lines.
 //! - `output`: what is printed of an outcome; `directory`: a file an item.
 //! - `console`: all that goes to standard error; `signal`: Ctrl-C; `exit`: exit codes.
-//! - `map`, `run`, `pipeline`, `inspect`, `audit`, `bench`, `cache`: the commands.
+//! - `map`, `run`, `pipeline`, `inspect`, `check`, `audit`, `bench`, `cache`: the commands.
 //!
 //! The only module that names clap, anyhow and indicatif. Standard output carries data only. Runs no guest code, and
 //! looks at payloads only to see that what it prints is one well-formed value.
@@ -14,7 +14,9 @@ mod args;
 mod audit;
 mod bench;
 mod cache;
+mod check;
 mod console;
+mod csv;
 mod directory;
 pub mod exit;
 mod inspect;
@@ -60,6 +62,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(*args),
         Command::Pipeline(args) => pipeline::run(&args),
         Command::Inspect(args) => inspect::run(&args),
+        Command::Check(args) => check::run(*args),
         Command::Audit(args) => audit::run(*args),
         Command::Bench(args) => bench::run(args),
         Command::Cache { command } => cache::run(command),

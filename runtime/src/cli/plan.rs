@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::args::{Format, MapArgs};
 use super::console::Console;
+use super::csv::Table;
 use super::directory::Directory;
 use super::exit::Problem;
 use super::items::Items;
@@ -68,7 +69,7 @@ impl Plan {
         let target = target::split(&args.target, |path| path.exists() && !path.is_dir())
             .map_err(Problem::usage_text)?;
         let limits = limits(&args);
-        let items = items(args.items, args.input, args.lines, args.files)?;
+        let items = items(args.items, args.input, args.lines, args.csv, args.files)?;
         let extension = args.output_extension.as_deref();
         let directory = args
             .output_dir
@@ -132,18 +133,20 @@ fn items(
     arguments: Vec<String>,
     input: Option<PathBuf>,
     lines: Option<PathBuf>,
+    csv: Option<PathBuf>,
     files: Vec<PathBuf>,
 ) -> Result<Items, Problem> {
     match (input, lines) {
         (Some(path), _) => Items::lines(&path, true),
         (_, Some(path)) => Items::lines(&path, false),
+        _ if csv.is_some() => Ok(Items::Rows(Table::open(&csv.unwrap_or_default())?)),
         _ if !files.is_empty() => Items::files(&files),
         _ if !arguments.is_empty() => Ok(Items::Arguments(arguments.into())),
         _ => {
             let hint = if io::stdin().is_terminal() {
-                "give them as arguments, or with --input FILE, --lines FILE or --files PATH"
+                "give them as arguments, or with --input FILE, --lines FILE, --csv FILE or --files PATH"
             } else {
-                "give them as arguments, or with --input FILE, --lines FILE or --files PATH; \
+                "give them as arguments, or with --input FILE, --lines FILE, --csv FILE or --files PATH; \
                  `--input -` reads JSON lines from standard input"
             };
             Err(Problem::usage_text("there are no items").hint(hint))

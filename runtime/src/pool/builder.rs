@@ -762,11 +762,18 @@ impl Pool {
     /// # Errors
     /// If no worker gets ready.
     pub fn tasks(&self) -> Result<Vec<TaskInfo>, Error> {
+        // Not in the `match`: the core would stay locked.
+        let has_tasks = self.shared.core().has_tasks();
+        match has_tasks {
+            true => self.first_worker(),
+            false => Ok(Vec::new()),
+        }
+    }
+
+    /// What the first worker listed when it was ready.
+    fn first_worker(&self) -> Result<Vec<TaskInfo>, Error> {
         loop {
             let mut core = self.shared.core();
-            if !core.has_tasks() {
-                return Ok(Vec::new());
-            }
             if let Some(tasks) = &core.tasks {
                 return Ok(tasks.clone());
             }
@@ -787,9 +794,33 @@ impl Pool {
         only(&self.manifest, || self.tasks())
     }
 
+    /// What a name means, if that is an exported function: tasks of the guest SDK have no types that others can see.
+    pub fn function(&self, name: &str) -> Option<&Function> {
+        match self.resolve(name) {
+            Ok(Target::Export(_) | Target::Command(..)) => find_function(&self.manifest, name).ok(),
+            Ok(Target::Task(_)) | Err(_) => None,
+        }
+    }
+
     /// Whether a function's name means a WASI command.
     pub fn is_command(&self, function: &str) -> bool {
         find_function(&self.manifest, function).is_ok_and(Function::is_command)
+    }
+
+    /// Whether a name means a function or a task.
+    ///
+    /// # Errors
+    /// Why it means none.
+    pub(crate) fn resolves(&self, function: &str) -> Result<(), Error> {
+        self.resolve(function).map(drop)
+    }
+
+    /// Waits until the first worker is ready: the module is loaded, linked and instantiated under its limits.
+    ///
+    /// # Errors
+    /// If that cannot be, and why; an initialiser is part of it.
+    pub fn ready(&self) -> Result<(), Error> {
+        self.first_worker().map(drop)
     }
 
     /// Other arguments for a WASI command than those that the pool was opened with.

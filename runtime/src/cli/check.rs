@@ -1,0 +1,235 @@
+//! `wasmpool check`: whether a module would run here, under these limits and with these grants.
+//!
+//! Reads, compiles, links and instantiates it as a map would, in processes behind the same wall, and calls none of its
+//! functions but the one that lists tasks.
+
+use std::fmt::Write;
+
+use serde_json::json;
+
+use super::args::{CheckArgs, InspectFormat};
+use super::console::Console;
+use super::exit::{self, Problem};
+use super::inspect::{read, shown};
+use super::{print, target};
+use crate::ipc::lookup::find_function;
+use crate::ipc::manifest::Manifest;
+use crate::limits::Limits;
+use crate::pool::{self, Pool};
+
+/// One question, and its answer.
+struct Check {
+    name: &'static str,
+    /// What was found, or why it would not run and what to do about it.
+    answer: Result<String, (String, Option<String>)>,
+}
+
+/// Runs the command, and returns the exit code.
+///
+/// # Errors
+/// If the arguments cannot be read, or the pool is at fault. That the module would not run is the answer, and no error.
+pub fn run(args: CheckArgs) -> Result<u8, Problem> {
+    let target = target::split(&args.target, |path| path.exists() && !path.is_dir())
+        .map_err(Problem::usage_text)?;
+    let limits = args.limits.limits(Limits::new().timeout);
+    let mut checks = Vec::new();
+    let (mut notes, mut code) = (Vec::new(), exit::DONE);
+    let compiling = Console::plain().compiling(&target.module);
+    let module = read(&target.module, &limits).and_then(|module| {
+        let manifest = pool::inspect(&module, &limits)?;
+        Ok((module, manifest))
+    });
+    drop(compiling);
+    let found = match module {
+        Ok((module, manifest)) => {
+            checks.push(good("module", manifest.source.describe().to_owned()));
+            Some((module, manifest))
+        }
+        Err(error) => {
+            checks.push(bad("module", error.into()));
+            None
+        }
+    };
+    if let Some((module, manifest)) = found {
+        checks.push(fits(&manifest, &limits));
+        checks.extend(imports(&manifest));
+        notes = notes_on(&manifest, &args);
+        let (start, pool) = match checks.iter().all(|check| check.answer.is_ok()) {
+            true => started(&args, limits, &module),
+            false => (None, None),
+        };
+        if let Some((check, start_code)) = start {
+            code = start_code;
+            checks.push(check);
+        }
+        if let Some(function) = &target.function {
+            checks.push(named(&manifest, pool.as_ref(), function));
+        } else if let Some(pool) = &pool {
+            checks.push(any(&manifest, pool));
+        }
+    }
+    if code == exit::DONE && checks.iter().any(|check| check.answer.is_err()) {
+        code = exit::MODULE;
+    }
+    let name = target.module.display().to_string();
+    let text = match args.format {
+        InspectFormat::Text => text(&name, &checks, &notes),
+        InspectFormat::Json => format!("{}\n", json(&checks, &notes)),
+    };
+    print(text.as_bytes())?;
+    Ok(code)
+}
+
+fn good(name: &'static str, what: String) -> Check {
+    let answer = Ok(what);
+    Check { name, answer }
+}
+
+fn bad(name: &'static str, problem: Problem) -> Check {
+    let hint = problem.advice().map(Into::into);
+    let answer = Err((problem.message(), hint));
+    Check { name, answer }
+}
+
+fn fits(manifest: &Manifest, limits: &Limits) -> Check {
+    match manifest.fits(limits) {
+        Ok(()) => good("limits", "it fits at its start".into()),
+        Err(over) => bad("limits", pool::Error::OverLimit(over).into()),
+    }
+}
+
+/// One for all imports that are offered, or one for each that is not.
+fn imports(manifest: &Manifest) -> Vec<Check> {
+    let missing = manifest.missing_imports().map(|(name, reason)| Check {
+        name: "import",
+        answer: Err((name.to_owned(), Some(reason.to_owned()))),
+    });
+    let missing: Vec<_> = missing.collect();
+    match missing.is_empty() {
+        true => vec![good(
+            "imports",
+            format!("all {} are offered", manifest.imports.len()),
+        )],
+        false => missing,
+    }
+}
+
+/// What it imports that has no effect without a grant.
+fn notes_on(manifest: &Manifest, args: &CheckArgs) -> Vec<&'static str> {
+    let imports = |prefix: &str| manifest.imports.iter().any(|i| i.name.starts_with(prefix));
+    let mut notes = Vec::new();
+    if imports("wasi:filesystem/") && args.grants.dir.is_empty() {
+        notes.push("it can use files, and finds none: grant a directory with --dir");
+    }
+    if imports("wasi:cli/environment") && args.grants.env.is_empty() {
+        notes.push("it can read environment variables, and finds none: grant them with --env");
+    }
+    if imports("wasi:sockets/") {
+        notes.push("it can ask for sockets, and is denied every one");
+    }
+    if ["buffers", "queues", "pipes", "sync"]
+        .iter()
+        .any(|interface| imports(&format!("wasmpool:task/{interface}@")))
+    {
+        notes
+            .push("it can open shared objects: it finds those that a pool or a pipeline grants it");
+    }
+    notes
+}
+
+type Started = (Option<(Check, u8)>, Option<Pool>);
+
+/// Links and instantiates it in a worker.
+fn started(args: &CheckArgs, limits: Limits, module: &[u8]) -> Started {
+    let opened = Pool::builder()
+        .workers(1)
+        .limits(limits)
+        .cache(!args.no_cache)
+        .strict(args.strict)
+        .grants((&args.grants).into())
+        .on_warning(|warning| Console::plain().warning(warning))
+        .open_bytes(module)
+        .and_then(|pool| pool.ready().map(|()| pool));
+    match opened {
+        Ok(pool) => {
+            let check = good("start", "an instance of it is made".into());
+            (Some((check, exit::DONE)), Some(pool))
+        }
+        Err(error) => {
+            let problem = Problem::from(error);
+            let code = problem.code();
+            (Some((bad("start", problem), code)), None)
+        }
+    }
+}
+
+/// The function that was named.
+fn named(manifest: &Manifest, pool: Option<&Pool>, function: &str) -> Check {
+    let found = find_function(manifest, function);
+    let task = pool.map(|pool| pool.resolves(function));
+    match (found, task) {
+        (Ok(found), _) => good("function", found.signature()),
+        (Err(_), Some(Ok(()))) => good("function", format!("{}: a task", shown(function))),
+        (Err(_), Some(Err(error))) => bad("function", error.into()),
+        // Tasks are not known without an instance.
+        (Err(error), None) => bad("function", pool::Error::from(error).into()),
+    }
+}
+
+/// What it has to offer.
+fn any(manifest: &Manifest, pool: &Pool) -> Check {
+    let functions = manifest.functions.iter();
+    let functions = functions
+        .filter(|function| function.callable.is_ok())
+        .count();
+    let tasks = pool.tasks().map_or(0, |tasks| tasks.len());
+    match functions + tasks {
+        0 => {
+            let why = "it exports nothing that can be called".to_owned();
+            let hint = "`wasmpool inspect` tells of each export why".to_owned();
+            let answer = Err((why, Some(hint)));
+            Check {
+                name: "functions",
+                answer,
+            }
+        }
+        all => good("functions", format!("{all} can be called")),
+    }
+}
+
+fn text(name: &str, checks: &[Check], notes: &[&str]) -> String {
+    let mut out = String::new();
+    for check in checks {
+        let _ = match &check.answer {
+            Ok(what) => writeln!(out, "{:10} ok: {what}", check.name),
+            Err((why, None)) => writeln!(out, "{:10} no: {why}", check.name),
+            Err((why, Some(hint))) => {
+                writeln!(out, "{:10} no: {why}\n{:14} {hint}", check.name, "")
+            }
+        };
+    }
+    for note in notes {
+        let _ = writeln!(out, "{:10} {note}", "note");
+    }
+    let verdict = match checks.iter().all(|check| check.answer.is_ok()) {
+        true => "would run here",
+        false => "would not run here",
+    };
+    let _ = writeln!(out, "{} {verdict}", shown(name));
+    out
+}
+
+fn json(checks: &[Check], notes: &[&str]) -> serde_json::Value {
+    let each = |check: &Check| {
+        let (message, hint) = match &check.answer {
+            Ok(what) => (what, None),
+            Err((why, hint)) => (why, hint.as_ref()),
+        };
+        json!({"name": check.name, "ok": check.answer.is_ok(), "message": message, "hint": hint})
+    };
+    json!({
+        "runs": checks.iter().all(|check| check.answer.is_ok()),
+        "checks": checks.iter().map(each).collect::<Vec<_>>(),
+        "notes": notes,
+    })
+}
