@@ -3,6 +3,7 @@
 
 mod bombs;
 mod hostile;
+pub mod pages;
 mod places;
 mod proc;
 mod random;
@@ -11,7 +12,7 @@ mod suite;
 
 pub use bombs::{Bomb, Bursts, bombs, small_component};
 pub use hostile::{Became, Expected, Guest, hostile_guests};
-pub use places::{Copied, Temporary, copied, guests, module, program, root, temporary};
+pub use places::{Copied, Temporary, built, copied, guests, module, program, root, temporary};
 pub use proc::{Process, Watched, fork_servers, running, running_program, workers};
 pub use random::Random;
 pub use run::{PATIENCE, Ran, Running, Started, patiently, wasmpool, wasmpool_at};

@@ -30,6 +30,17 @@ pub fn guests() -> Option<PathBuf> {
     Some(folder)
 }
 
+/// A compiled guest by its name, or why there is none.
+pub fn built(name: &str) -> Result<PathBuf, String> {
+    let folder = guests().ok_or("no guests")?;
+    let path = folder.join(format!("{name}.wasm"));
+    if path.is_file() {
+        return Ok(path);
+    }
+    let note = std::fs::read_to_string(path.with_extension("skipped"));
+    Err(note.unwrap_or_else(|_| format!("{name} was not built")))
+}
+
 /// A text module of these tests, by its name.
 pub fn module(name: &str) -> String {
     let path = root().join(format!("tests/modules/{name}.wat"));

@@ -2,7 +2,6 @@
 //! comes back as it went in.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,7 +10,7 @@ use wasmpool::failure::FailureKind;
 use wasmpool::limits::Limits;
 use wasmpool::objects::{Access, Buffer, Queue};
 use wasmpool::pool::{Direction, Error, Pool, PoolBuilder};
-use wasmpool_tests::{PATIENCE, Suite, guests, patiently, root, temporary, wasmpool};
+use wasmpool_tests::{PATIENCE, Suite, built, guests, patiently, root, temporary, wasmpool};
 
 const LANGUAGES: [&str; 5] = ["c", "javascript", "python", "rust", "zig"];
 /// The guests of the types, and what each is written in.
@@ -43,12 +42,12 @@ fn main() -> ExitCode {
     for language in LANGUAGES {
         for (feature, run) in FEATURES {
             let name = format!("{language}::{feature}");
-            let built = module(&guest(language)).map(drop);
+            let built = built(&guest(language)).map(drop);
             suite = suite.where_possible(name, built, move || run(language));
         }
     }
     for (language, guest) in TYPES {
-        let built = module(guest).map(drop);
+        let built = built(guest).map(drop);
         suite = suite
             .where_possible(format!("{language}::types"), built.clone(), move || {
                 types(language, guest);
@@ -59,13 +58,13 @@ fn main() -> ExitCode {
     }
     for (at, from) in LANGUAGES.into_iter().enumerate() {
         let to = LANGUAGES[(at + 1) % LANGUAGES.len()];
-        let built = [from, to].map(|language| module(&guest(language)).map(drop));
+        let built = [from, to].map(|language| built(&guest(language)).map(drop));
         let built = built.into_iter().collect::<Result<(), String>>();
         suite = suite.where_possible(format!("words_from_{from}_to_{to}"), built, move || {
             words_between(from, to);
         });
     }
-    let all: Result<Vec<_>, String> = LANGUAGES.iter().map(|l| module(&guest(l))).collect();
+    let all: Result<Vec<_>, String> = LANGUAGES.iter().map(|l| built(&guest(l))).collect();
     suite
         .where_possible("one_pipeline_of_all", all.map(drop), one_pipeline_of_all)
         .run()
@@ -75,25 +74,12 @@ fn guest(language: &str) -> String {
     format!("lang-{language}")
 }
 
-/// A compiled guest, or why there is none.
-fn module(guest: &str) -> Result<PathBuf, String> {
-    let folder = guests().ok_or("no guests")?;
-    let path = folder.join(format!("{guest}.wasm"));
-    match path.is_file() {
-        true => Ok(path),
-        false => {
-            let note = std::fs::read_to_string(path.with_extension("skipped"));
-            Err(note.unwrap_or_else(|_| format!("{guest} was not built")))
-        }
-    }
-}
-
 fn open(builder: PoolBuilder, guest: &str) -> Pool {
     // One at a time, so that what takes seconds to compile is compiled once and then found in the cache.
     static OPENING: Mutex<()> = Mutex::new(());
     let mut limits = Limits::new().timeout(PATIENCE);
     limits.compile_timeout = PATIENCE;
-    let module = module(guest).expect("only run with this guest");
+    let module = built(guest).expect("only run with this guest");
     let opened = {
         let _turn = OPENING.lock().unwrap_or_else(PoisonError::into_inner);
         builder.workers(2).limits(limits).open(module)

@@ -1,11 +1,13 @@
 //! The commands in READMEs do what is written under them.
 //!
-//! In examples: a block `sh` with commands, then a block `text` with what they print. In the README at the top: blocks
-//! `console`, commands behind `$ `. Commands that run something else than wasmpool and what a shell has are left out.
+//! In examples: a block `sh` with commands, then a block `text` with what they print. In the README at the top and in the
+//! guides: blocks `console`, commands behind `$ `. Commands that run something else than wasmpool and what a shell has are
+//! left out; a guide has none of them.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
+use wasmpool_tests::pages::{Example, blocks, console, guides};
 use wasmpool_tests::{Suite, guests, program, root};
 
 /// What may stand in for the folder in commands.
@@ -13,15 +15,10 @@ const GUESTS: &str = "target/guests";
 /// First words of commands that are run here.
 const KNOWN: &[&str] = &["wasmpool", "seq", "printf", "echo", "cat"];
 
-#[derive(Debug)]
-struct Example {
-    line: usize,
-    command: String,
-    expected: String,
-}
-
 fn main() -> ExitCode {
-    let mut suite = Suite::new().test("examples_have_commands", examples_have_commands);
+    let mut suite = Suite::new()
+        .test("examples_have_commands", examples_have_commands)
+        .test("guides_leave_no_command_out", guides_leave_no_command_out);
     for readme in readmes() {
         let text = std::fs::read_to_string(&readme)
             .unwrap_or_else(|e| panic!("{}: {e}", readme.display()));
@@ -59,6 +56,7 @@ fn readmes() -> Vec<PathBuf> {
         .map(|f| f.join("README.md"))
         .collect();
     found.push(root().join("README.md"));
+    found.extend(guides());
     found.retain(|path| path.is_file());
     found
 }
@@ -92,19 +90,13 @@ fn examples_have_commands() {
     }
 }
 
-/// The fenced blocks of a page: the line where one begins, its language, its lines.
-fn blocks(text: &str) -> Vec<(usize, &str, Vec<&str>)> {
-    let mut blocks = Vec::new();
-    let mut open: Option<(usize, &str, Vec<&str>)> = None;
-    for (at, line) in text.lines().enumerate() {
-        match (&mut open, line.trim_start().strip_prefix("```")) {
-            (None, Some(language)) => open = Some((at + 1, language.trim(), Vec::new())),
-            (Some(_), Some(_)) => blocks.extend(open.take()),
-            (Some((_, _, lines)), None) => lines.push(line),
-            (None, None) => {}
-        }
+fn guides_leave_no_command_out() {
+    for guide in guides() {
+        let text = std::fs::read_to_string(&guide).expect("a guide that can be read");
+        let lines = text.lines().filter(|line| line.starts_with("$ ")).count();
+        assert!(lines > 0, "{} shows no command", guide.display());
+        assert_eq!(examples(&text).len(), lines, "{}", guide.display());
     }
-    blocks
 }
 
 fn examples(text: &str) -> Vec<Example> {
@@ -125,29 +117,6 @@ fn examples(text: &str) -> Vec<Example> {
         let first = e.command.split_whitespace().next();
         first.is_some_and(|word| KNOWN.contains(&word)) && e.command.contains("wasmpool")
     });
-    examples
-}
-
-fn console(line: usize, lines: &[&str]) -> Vec<Example> {
-    let mut examples: Vec<Example> = Vec::new();
-    for (at, text) in lines.iter().enumerate() {
-        if let Some(command) = text.strip_prefix("$ ") {
-            examples.push(Example {
-                line: line + at + 1,
-                command: command.into(),
-                expected: String::new(),
-            });
-        } else if let Some(example) = examples.last_mut() {
-            let part = match example.command.ends_with('\\') && example.expected.is_empty() {
-                true => &mut example.command,
-                false => &mut example.expected,
-            };
-            if !part.is_empty() {
-                part.push('\n');
-            }
-            part.push_str(text);
-        }
-    }
     examples
 }
 

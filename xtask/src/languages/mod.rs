@@ -74,7 +74,22 @@ const fn types(name: &'static str, language: Language, source: &'static str) -> 
     }
 }
 
-const GUESTS: [Guest; 6] = [
+const fn guide(
+    name: &'static str,
+    language: Language,
+    source: &'static str,
+    world: &'static str,
+) -> Guest {
+    Guest {
+        name,
+        language,
+        source,
+        wit: "examples/guide/wit",
+        world,
+    }
+}
+
+const GUESTS: [Guest; 8] = [
     task("lang-c", Language::C, "examples/c/guest.c"),
     task("lang-zig", Language::Zig, "examples/zig/guest.zig"),
     task(
@@ -92,6 +107,18 @@ const GUESTS: [Guest; 6] = [
         "types-python",
         Language::Python,
         "tests/guests/types/types_guest.py",
+    ),
+    guide(
+        "guide-python",
+        Language::Python,
+        "examples/guide/guest.py",
+        "guide",
+    ),
+    guide(
+        "guide-javascript",
+        Language::JavaScript,
+        "examples/guide/tasks.js",
+        "tasks",
     ),
 ];
 
