@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use super::args::{InspectArgs, InspectFormat};
 use super::console::Console;
 use super::exit::Problem;
-use super::print;
 use super::values::show_size;
+use super::{print, project};
 use crate::ipc::manifest::Manifest;
 use crate::ipc::wire::TaskInfo;
 use crate::limits::Limits;
@@ -28,13 +28,14 @@ const PAGE_BYTES: u64 = 64 << 10;
 /// If the module cannot be read or described. That its tasks cannot be listed is said in the description.
 pub fn run(args: &InspectArgs) -> Result<u8, Problem> {
     let limits = Limits::new();
-    let module = read(&args.module, &limits)?;
+    let path = project::module(&args.module, &Console::plain())?;
+    let module = read(&path, &limits)?;
     let manifest = pool::inspect(&module, &limits)?;
     let tasks = manifest
         .tasks
         .is_some()
         .then(|| tasks(&module, &limits, !args.no_cache));
-    let name = args.module.display().to_string();
+    let name = path.display().to_string();
     let text = match args.format {
         InspectFormat::Text => text(&name, &manifest, tasks.as_ref()),
         InspectFormat::Json => format!("{}\n", json(&manifest, tasks.as_ref())),

@@ -15,6 +15,7 @@ use super::items::Items;
 use super::names::Names;
 use super::output::Style;
 use super::plan::Plan;
+use super::project;
 use super::signal::Interrupt;
 use super::values::show_size;
 use crate::failure::{Failure, FailureKind};
@@ -35,6 +36,7 @@ pub fn run(args: MapArgs) -> Result<u8, Problem> {
     let started = Instant::now();
     let plan = Plan::new(args)?;
     let console = Arc::new(plan.console);
+    let module = project::module(&plan.target.module, &console)?;
     let interrupt =
         Interrupt::listen().map_err(|e| Problem::machine("cannot listen to Ctrl-C", e))?;
 
@@ -63,7 +65,7 @@ pub fn run(args: MapArgs) -> Result<u8, Problem> {
     if let Some(seed) = plan.deterministic {
         builder = builder.deterministic(seed);
     }
-    let pool = builder.open(&plan.target.module)?;
+    let pool = builder.open(&module)?;
     let function = match plan.target.function {
         Some(function) => function,
         None => pool.only_function()?,
