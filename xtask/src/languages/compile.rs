@@ -48,7 +48,7 @@ pub fn compile(
         source: project.root.join(guest.source),
         wit,
         out: place.join("guest.wasm"),
-        cache: work.join("zig-cache"),
+        cache: super::zig_cache(project),
         place,
     };
     match guest.language {

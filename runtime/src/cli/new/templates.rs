@@ -104,3 +104,89 @@ pub fn files(language: Language, name: &str) -> Vec<(&'static str, Vec<u8>)> {
     })
     .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    use clap::ValueEnum;
+
+    use super::*;
+
+    /// The files under a folder of this package, by their paths from it.
+    fn found(folder: &str) -> BTreeSet<String> {
+        fn collect(top: &Path, folder: &Path, all: &mut BTreeSet<String>) {
+            for entry in folder.read_dir().unwrap().flatten() {
+                let path = entry.path();
+                if path.is_dir() {
+                    collect(top, &path, all);
+                } else {
+                    all.insert(path.strip_prefix(top).unwrap().display().to_string());
+                }
+            }
+        }
+        let top = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+        let mut all = BTreeSet::new();
+        collect(&top, &top, &mut all);
+        all
+    }
+
+    fn names(files: &[File], before: &str) -> BTreeSet<String> {
+        let names = files.iter().map(|(path, _)| path.strip_prefix(before));
+        names.map(|name| name.unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn every_file_of_a_template_is_in_it() {
+        for language in Language::value_variants() {
+            let folder = format!("templates/{}", language.title().to_lowercase());
+            let own = names(own(*language), "");
+            let there = found(&folder).into_iter().map(|name| {
+                let dot = if name == "gitignore.template" {
+                    "."
+                } else {
+                    ""
+                };
+                format!("{dot}{}", name.trim_end_matches(".template"))
+            });
+            assert_eq!(own, there.collect(), "{folder}");
+        }
+        assert_eq!(names(SHARED, ""), found("templates/shared"));
+        assert_eq!(names(BINDINGS, ""), found("templates/bindings"));
+        let interfaces = names(INTERFACES, "wit/deps/wasmpool-task/");
+        assert_eq!(interfaces, found("wit/0.1.0"));
+    }
+
+    #[test]
+    fn every_gap_is_filled() {
+        for language in Language::value_variants() {
+            let files = files(*language, "some-name");
+            let mut paths: Vec<_> = files.iter().map(|(path, _)| *path).collect();
+            paths.sort_unstable();
+            paths.dedup();
+            assert_eq!(paths.len(), files.len());
+            assert!(paths.contains(&".gitignore") && !paths.contains(&FILES));
+            let text = |path: &str| {
+                let (_, content) = files.iter().find(|(name, _)| *name == path).unwrap();
+                String::from_utf8(content.clone()).unwrap()
+            };
+            for (path, content) in &files {
+                let content = String::from_utf8_lossy(content);
+                assert!(!content.contains("{{") || path.ends_with(".c"), "{path}");
+            }
+            let readme = text("README.md");
+            let [run, test] = language.commands("some-name");
+            assert!(readme.starts_with("# some-name\n"));
+            assert!(readme.contains(&format!("```sh\n{run}\n{test}\n```\n")));
+            for (path, _) in own(*language) {
+                let folder = path.split('/').next().unwrap_or(path);
+                let is_told = readme.contains(&format!("`{path}`"))
+                    || readme.contains(&format!("`{folder}`"))
+                    || readme.contains(&format!("`{folder}/"));
+                let is_plain = [FILES, STEPS, ".gitignore", "tsconfig.json", "Cargo.toml"];
+                assert!(is_told || is_plain.contains(path), "{path}");
+            }
+        }
+    }
+}
