@@ -4,9 +4,64 @@
 const LENGTH: usize = 64;
 
 /// What Rust takes for something else than a crate's name.
-const TAKEN: &str = "abstract alloc as async await become box break const continue core crate do dyn else enum extern \
-    false final fn for gen if impl in let loop macro match mod move mut override priv proc_macro pub ref return self \
-    static std struct super test trait true try type typeof unsafe unsized use virtual where while yield";
+const TAKEN: [&str; 56] = [
+    "abstract",
+    "alloc",
+    "as",
+    "async",
+    "await",
+    "become",
+    "box",
+    "break",
+    "const",
+    "continue",
+    "core",
+    "crate",
+    "do",
+    "dyn",
+    "else",
+    "enum",
+    "extern",
+    "false",
+    "final",
+    "fn",
+    "for",
+    "gen",
+    "if",
+    "impl",
+    "in",
+    "let",
+    "loop",
+    "macro",
+    "match",
+    "mod",
+    "move",
+    "mut",
+    "override",
+    "priv",
+    "proc_macro",
+    "pub",
+    "ref",
+    "return",
+    "self",
+    "static",
+    "std",
+    "struct",
+    "super",
+    "test",
+    "trait",
+    "true",
+    "try",
+    "type",
+    "typeof",
+    "unsafe",
+    "unsized",
+    "use",
+    "virtual",
+    "where",
+    "while",
+    "yield",
+];
 
 /// # Errors
 /// With the reason, if a project cannot be called this.
@@ -18,7 +73,7 @@ pub fn check(name: &str) -> Result<(), &'static str> {
         )
     } else if name.len() > LENGTH {
         Err("a name has at most 64 characters")
-    } else if TAKEN.split(' ').any(|word| word == name.replace('-', "_")) {
+    } else if TAKEN.contains(&name.replace('-', "_").as_str()) {
         Err("this word means something else in Rust")
     } else {
         Ok(())
