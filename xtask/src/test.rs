@@ -8,17 +8,21 @@ use anyhow::Result;
 
 use crate::guests::{self, Guests};
 use crate::project::Project;
-use crate::{run, toolchain};
+use crate::{languages, run, toolchain};
 
 /// Tells tests where the built guests are. Unset means that there are none, and that tests of guests are skipped.
 const GUESTS_VARIABLE: &str = "WASMPOOL_GUESTS";
+
+/// Tells tests what to compile guests with, where the active compiler cannot.
+const COMPILER_VARIABLE: &str = "WASMPOOL_GUEST_RUSTC";
 
 /// Builds the guests, then runs `cargo test --workspace --release` with `args` added.
 ///
 /// # Errors
 /// When a guest does not compile, or a test fails.
 pub fn run(project: &Project, args: &[String]) -> Result<Guests> {
-    let guests = guests::build(project, &toolchain::set_up(project)?)?;
+    let toolchain = toolchain::set_up(project)?;
+    let guests = guests::build(project, &toolchain)?;
     let mut command = project.cargo(&["test", "--workspace", "--release"]);
     command.args(args.iter().map(OsStr::new));
     if guests.built.is_empty() {
@@ -27,6 +31,11 @@ pub fn run(project: &Project, args: &[String]) -> Result<Guests> {
     } else {
         command.env(GUESTS_VARIABLE, &guests.folder);
     }
+    if let Some(rustc) = &toolchain.rustc {
+        command.env(COMPILER_VARIABLE, rustc);
+    }
+    // Projects that tests make use the C library that was built for the guests.
+    command.env("ZIG_GLOBAL_CACHE_DIR", languages::zig_cache(project));
     run::run(&mut command)?;
     Ok(guests)
 }

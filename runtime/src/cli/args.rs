@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
+use super::new::Language;
 use super::values::{
     chunk_size, count, directory, duration, extension, fuel, initializer, size, variable,
 };
@@ -49,6 +50,8 @@ pub enum Command {
     Inspect(InspectArgs),
     /// Tell whether a module would run here, under these limits and with these grants, and if not, why
     Check(Box<CheckArgs>),
+    /// Make a project for tasks of your own, with a test, and print the two commands that run it and test it
+    New(NewArgs),
     /// Show on this machine that the limits and protections hold, by trying to break them
     Audit(Box<AuditArgs>),
     /// Measure this machine and what a pool costs on it
@@ -80,7 +83,8 @@ pub enum CacheCommand {
 /// `wasmpool map`.
 #[derive(Debug, Args)]
 pub struct MapArgs {
-    /// A WebAssembly file (.wasm or .wat), and a function or task of it; may be left out if there is only one
+    /// A WebAssembly file (.wasm or .wat), and a function or task of it; may be left out if there is only one. A folder
+    /// is a project: what it was written in is found out, and it is built first, by its own build, outside of any sandbox
     #[arg(value_name = "MODULE[:FUNCTION]", value_hint = ValueHint::FilePath)]
     pub target: String,
 
@@ -290,7 +294,8 @@ impl From<&GrantArgs> for Grants {
 /// `wasmpool run`.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// A WebAssembly file (.wasm or .wat), and a function or task of it; may be left out if there is only one
+    /// A WebAssembly file (.wasm or .wat), and a function or task of it; may be left out if there is only one. A folder
+    /// is a project: what it was written in is found out, and it is built first, by its own build, outside of any sandbox
     #[arg(value_name = "MODULE[:FUNCTION]", value_hint = ValueHint::FilePath)]
     pub target: String,
 
@@ -347,7 +352,7 @@ pub struct PipelineArgs {
 /// `wasmpool inspect`.
 #[derive(Debug, Args)]
 pub struct InspectArgs {
-    /// A WebAssembly file (.wasm or .wat)
+    /// A WebAssembly file (.wasm or .wat), or a project's folder, which is built first, outside of any sandbox
     #[arg(value_name = "MODULE", value_hint = ValueHint::FilePath)]
     pub module: PathBuf,
 
@@ -371,7 +376,8 @@ Exit codes:
 #[derive(Debug, Args)]
 #[command(after_help = CHECK_EXIT_CODES)]
 pub struct CheckArgs {
-    /// A WebAssembly file (.wasm or .wat), and a function or task of it
+    /// A WebAssembly file (.wasm or .wat), and a function or task of it. A folder is a project, which is built first,
+    /// outside of any sandbox
     #[arg(value_name = "MODULE[:FUNCTION]", value_hint = ValueHint::FilePath)]
     pub target: String,
 
@@ -394,6 +400,18 @@ pub struct CheckArgs {
     /// Compile anew, and store nothing
     #[arg(long, help_heading = "Running")]
     pub no_cache: bool,
+}
+
+/// `wasmpool new`.
+#[derive(Debug, Args)]
+pub struct NewArgs {
+    /// The project's folder, whose last part is its name: lower-case letters, digits, `-` and `_`, a letter first
+    #[arg(value_name = "NAME", value_hint = ValueHint::DirPath)]
+    pub path: PathBuf,
+
+    /// What it is written in, and built with
+    #[arg(long, value_name = "LANGUAGE", value_enum)]
+    pub lang: Language,
 }
 
 const AUDIT_EXIT_CODES: &str = "\

@@ -4,6 +4,7 @@
 //! functions but the one that lists tasks.
 
 use std::fmt::Write;
+use std::path::Path;
 
 use serde_json::json;
 
@@ -11,7 +12,7 @@ use super::args::{CheckArgs, InspectFormat};
 use super::console::Console;
 use super::exit::{self, Problem};
 use super::inspect::{read, shown};
-use super::{print, target};
+use super::{print, project, target};
 use crate::ipc::lookup::find_function;
 use crate::ipc::manifest::Manifest;
 use crate::limits::Limits;
@@ -29,13 +30,13 @@ struct Check {
 /// # Errors
 /// If the arguments cannot be read, or the pool is at fault. That the module would not run is the answer, and no error.
 pub fn run(args: CheckArgs) -> Result<u8, Problem> {
-    let target = target::split(&args.target, |path| path.exists() && !path.is_dir())
-        .map_err(Problem::usage_text)?;
+    let target = target::split(&args.target, Path::exists).map_err(Problem::usage_text)?;
     let limits = args.limits.limits(Limits::new().timeout);
     let mut checks = Vec::new();
     let (mut notes, mut code) = (Vec::new(), exit::DONE);
-    let compiling = Console::plain().compiling(&target.module);
-    let module = read(&target.module, &limits).and_then(|module| {
+    let path = project::module(&target.module, &Console::plain())?;
+    let compiling = Console::plain().compiling(&path);
+    let module = read(&path, &limits).and_then(|module| {
         let manifest = pool::inspect(&module, &limits)?;
         Ok((module, manifest))
     });

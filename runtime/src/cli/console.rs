@@ -24,24 +24,29 @@ use crate::text::printable;
 const MESSAGE_BYTES: usize = 8 << 10;
 /// How long compiling takes before something is said of it.
 const COMPILING_AFTER: Duration = Duration::from_secs(1);
+/// Bytes of another program's output, at most.
+const OUTPUT_BYTES: usize = 256 << 10;
 /// Frames of a backtrace that are shown.
 const FRAMES: usize = 20;
 /// Time between two lines of progress, where no bar can be drawn.
 const LINES_EVERY: Duration = Duration::from_secs(1);
 
 /// Standard error. A closed or full one is no reason to stop.
+#[derive(Debug)]
 pub struct Console {
     quiet: bool,
     level: Level,
     progress: Progress,
 }
 
+#[derive(Debug)]
 enum Progress {
     None,
     Bar(ProgressBar),
     Lines(Mutex<Lines>),
 }
 
+#[derive(Debug)]
 struct Lines {
     last: Instant,
     done: u64,
@@ -70,6 +75,15 @@ impl Console {
             quiet: false,
             level: Level::Info,
             progress: Progress::None,
+        }
+    }
+
+    /// Errors only, for tests.
+    #[cfg(test)]
+    pub fn silent() -> Self {
+        Console {
+            quiet: true,
+            ..Self::plain()
         }
     }
 
@@ -163,6 +177,21 @@ impl Console {
     pub fn warning(&self, message: &str) {
         if !self.quiet {
             self.write(&labelled("warning", message));
+        }
+    }
+
+    /// What is being done, where that is more than the command says by itself.
+    pub fn note(&self, label: &str, message: &str) {
+        if !self.quiet {
+            self.write(&labelled(label, message));
+        }
+    }
+
+    /// What another program wrote.
+    pub fn output(&self, text: &[u8]) {
+        let text = printable(&String::from_utf8_lossy(text), OUTPUT_BYTES);
+        if !text.trim_end().is_empty() {
+            self.write(&format!("{}\n", text.trim_end()));
         }
     }
 

@@ -11,7 +11,7 @@ use super::args::{InspectArgs, InspectFormat};
 use super::console::Console;
 use super::exit::Problem;
 use super::values::show_size;
-use super::{print, target};
+use super::{print, project, target};
 use crate::ipc::lookup::find_function;
 use crate::ipc::manifest::{Function, Manifest};
 use crate::ipc::wire::TaskInfo;
@@ -29,15 +29,16 @@ const PAGE_BYTES: u64 = 64 << 10;
 /// If the module cannot be read or described. That its tasks cannot be listed is said in the description.
 pub fn run(args: &InspectArgs) -> Result<u8, Problem> {
     let limits = Limits::new();
-    let module = read(&args.module, &limits)?;
-    let compiling = Console::plain().compiling(&args.module);
+    let path = project::module(&args.module, &Console::plain())?;
+    let module = read(&path, &limits)?;
+    let compiling = Console::plain().compiling(&path);
     let manifest = pool::inspect(&module, &limits)?;
     drop(compiling);
     let tasks = manifest
         .tasks
         .is_some()
         .then(|| tasks(&module, &limits, !args.no_cache));
-    let name = args.module.display().to_string();
+    let name = path.display().to_string();
     let text = match args.format {
         InspectFormat::Text => text(&name, &manifest, tasks.as_ref()),
         InspectFormat::Json => format!("{}\n", json(&manifest, tasks.as_ref())),
@@ -50,10 +51,12 @@ pub fn run(args: &InspectArgs) -> Result<u8, Problem> {
 /// # Errors
 /// If the module cannot be used, or has no such function.
 pub(super) fn signature(target: &str) -> Result<u8, Problem> {
-    let target = target::split(target, |path| path.exists() && !path.is_dir())
-        .map_err(Problem::usage_text)?;
+    let target = target::split(target, Path::exists).map_err(Problem::usage_text)?;
     let limits = Limits::new();
-    let module = read(&target.module, &limits)?;
+    let module = read(
+        &project::module(&target.module, &Console::plain())?,
+        &limits,
+    )?;
     let manifest = pool::inspect(&module, &limits)?;
     let wanted = target.function.as_deref();
     let found = wanted.map(|wanted| find_function(&manifest, wanted));

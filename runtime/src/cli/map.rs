@@ -15,6 +15,7 @@ use super::items::Items;
 use super::names::Names;
 use super::output::Style;
 use super::plan::Plan;
+use super::project;
 use super::signal::Interrupt;
 use super::values::show_size;
 use crate::failure::{Failure, FailureKind};
@@ -38,6 +39,7 @@ pub fn run(args: MapArgs) -> Result<u8, Problem> {
     }
     let mut plan = Plan::new(args)?;
     let console = Arc::new(plan.console);
+    let module = project::module(&plan.target.module, &console)?;
     let interrupt =
         Interrupt::listen().map_err(|e| Problem::machine("cannot listen to Ctrl-C", e))?;
 
@@ -67,8 +69,8 @@ pub fn run(args: MapArgs) -> Result<u8, Problem> {
     if let Some(seed) = plan.deterministic {
         builder = builder.deterministic(seed);
     }
-    let compiling = console.compiling(&plan.target.module);
-    let pool = builder.open(&plan.target.module)?;
+    let compiling = console.compiling(&module);
+    let pool = builder.open(&module)?;
     drop(compiling);
     let function = match plan.target.function {
         Some(function) => function,

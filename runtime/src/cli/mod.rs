@@ -5,7 +5,8 @@
 //! - `items`: where items come from; `csv`: rows as items; `names`: what an item is called; `json`: texts of guests as lines.
 //! - `output`: what is printed of an outcome; `directory`: a file an item.
 //! - `console`: all that goes to standard error; `signal`: Ctrl-C; `exit`: exit codes.
-//! - `map`, `run`, `pipeline`, `inspect`, `check`, `audit`, `bench`, `cache`: the commands.
+//! - `project`: a project in place of a module, which is built first.
+//! - `map`, `run`, `pipeline`, `inspect`, `check`, `new`, `audit`, `bench`, `cache`: the commands.
 //!
 //! The only module that names clap, anyhow and indicatif. Standard output carries data only. Runs no guest code, and
 //! looks at payloads only to see that what it prints is one well-formed value.
@@ -24,9 +25,11 @@ mod items;
 mod json;
 mod map;
 mod names;
+mod new;
 mod output;
 mod pipeline;
 mod plan;
+mod project;
 mod run;
 mod signal;
 mod target;
@@ -63,6 +66,7 @@ pub fn main() -> ExitCode {
         Command::Pipeline(args) => pipeline::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Check(args) => check::run(*args),
+        Command::New(args) => new::run(&args),
         Command::Audit(args) => audit::run(*args),
         Command::Bench(args) => bench::run(args),
         Command::Cache { command } => cache::run(command),

@@ -2,7 +2,7 @@
 //! nothing.
 
 use std::io::{self, IsTerminal};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::args::{Format, MapArgs};
 use super::console::Console;
@@ -66,8 +66,7 @@ impl Plan {
     /// # Errors
     /// If they contradict each other, or if what they name cannot be used.
     pub fn new(args: MapArgs) -> Result<Self, Problem> {
-        let target = target::split(&args.target, |path| path.exists() && !path.is_dir())
-            .map_err(Problem::usage_text)?;
+        let target = target::split(&args.target, Path::exists).map_err(Problem::usage_text)?;
         let limits = limits(&args);
         let items = items(args.items, args.input, args.lines, args.csv, args.files)?;
         let extension = args.output_extension.as_deref();

@@ -1,6 +1,7 @@
 //! `wasmpool run`: one call in a process of its own. What it emits is printed as it comes.
 
 use std::io::{self, IsTerminal, Read, Write};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use super::exit::{self, Problem};
 use super::items::argument;
 use super::json::append_line;
 use super::map::hint;
+use super::project;
 use super::signal::Interrupt;
 use super::target;
 use crate::encoding::Encoding;
@@ -26,16 +28,16 @@ const MAX_INPUT_BYTES: u64 = 256 << 20;
 /// # Errors
 /// If the work could not be done at all. What was emitted until then has been printed.
 pub fn run(args: RunArgs) -> Result<u8, Problem> {
-    let target = target::split(&args.target, |path| path.exists() && !path.is_dir())
-        .map_err(Problem::usage_text)?;
+    let target = target::split(&args.target, Path::exists).map_err(Problem::usage_text)?;
     let limits = args.limits.limits(args.timeout.unwrap_or(Duration::MAX));
     let terminal = io::stdout().is_terminal();
     let console = Console::new(args.quiet, args.verbose, Progress::Never, None, terminal);
     let console = Arc::new(console);
+    let module = project::module(&target.module, &console)?;
     let interrupt =
         Interrupt::listen().map_err(|e| Problem::machine("cannot listen to Ctrl-C", e))?;
     let (for_logs, for_warnings) = (console.clone(), console.clone());
-    let compiling = console.compiling(&target.module);
+    let compiling = console.compiling(&module);
     let mut pool = Pool::builder()
         .workers(1)
         .limits(limits.clone())
@@ -44,7 +46,7 @@ pub fn run(args: RunArgs) -> Result<u8, Problem> {
         .strict(args.strict)
         .on_log(move |record| for_logs.log_of("guest", record))
         .on_warning(move |text| for_warnings.warning(text))
-        .open(&target.module)?;
+        .open(&module)?;
     drop(compiling);
     let function = match target.function {
         Some(function) => function,

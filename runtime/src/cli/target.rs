@@ -5,26 +5,26 @@ use std::path::{Path, PathBuf};
 /// A module, and what of it is to be run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
-    /// The file.
+    /// The file, or the folder of the project that makes it.
     pub module: PathBuf,
     /// The function or task, if one is named.
     pub function: Option<String>,
 }
 
-/// Splits an argument. `is_file` tells whether there is a file of a name.
+/// Splits an argument. `exists` tells whether there is a file or folder of a name.
 ///
-/// The whole argument if there is such a file, else the shortest part before a `:` that is one: names of functions may
+/// The whole argument if there is one, else the shortest part before a `:` that is one: names of functions may
 /// have colons themselves. If there is none, what stands before the first `:`.
 ///
 /// # Errors
 /// If the module is standard input, or either part is empty.
-pub fn split(text: &str, is_file: impl Fn(&Path) -> bool) -> Result<Target, String> {
+pub fn split(text: &str, exists: impl Fn(&Path) -> bool) -> Result<Target, String> {
     let colons = || text.match_indices(':').map(|(at, _)| at);
-    let at = if is_file(Path::new(text)) {
+    let at = if exists(Path::new(text)) {
         None
     } else {
         colons()
-            .find(|at| is_file(Path::new(&text[..*at])))
+            .find(|at| exists(Path::new(&text[..*at])))
             .or_else(|| colons().next())
     };
     let (module, function) = match at {

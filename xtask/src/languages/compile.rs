@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 
-use super::tools::{Tools, zig_cache};
+use super::tools::{Tools, keep_zig_cache};
 use super::{Guest, Language};
 use crate::project::Project;
 use crate::{guests, run};
@@ -48,7 +48,6 @@ pub fn compile(
         source: project.root.join(guest.source),
         wit,
         out: place.join("guest.wasm"),
-        work,
         place,
     };
     match guest.language {
@@ -71,8 +70,6 @@ struct Job<'a> {
     place: PathBuf,
     /// Where the module goes.
     out: PathBuf,
-    /// The folder of all languages.
-    work: &'a Path,
 }
 
 impl Job<'_> {
@@ -132,7 +129,7 @@ impl Job<'_> {
 
     fn compiler(&self) -> Command {
         let mut command = self.tools.command(self.project);
-        zig_cache(&mut command, self.work);
+        keep_zig_cache(&mut command, self.project);
         command
     }
 

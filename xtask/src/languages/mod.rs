@@ -10,7 +10,7 @@ mod tools;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use anyhow::{Context, Result, bail};
@@ -131,6 +131,15 @@ pub struct Built {
     pub skipped: BTreeSet<String>,
 }
 
+fn folder_of_tools(project: &Project) -> PathBuf {
+    project.target.join("languages")
+}
+
+/// Where Zig keeps what it has compiled: above all the C library, which takes half a minute.
+pub fn zig_cache(project: &Project) -> PathBuf {
+    folder_of_tools(project).join("zig-cache")
+}
+
 /// Sets up the tools of each language and builds its guests into `folder`. `names` are those of the languages; none
 /// means all. What is newer than all that it was made of is left as it is.
 ///
@@ -138,7 +147,7 @@ pub struct Built {
 /// When there is no such language, or a guest does not compile. Tools that cannot be had are no error.
 pub fn build(project: &Project, folder: &Path, names: &[String]) -> Result<Built> {
     let wanted = chosen(names)?;
-    let work = project.target.join("languages");
+    let work = folder_of_tools(project);
     for needed in [folder, &work] {
         fs::create_dir_all(needed)
             .with_context(|| format!("cannot create {}", needed.display()))?;

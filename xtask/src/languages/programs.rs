@@ -146,7 +146,7 @@ fn sqlite(
     }
     let out = work.join("program-sqlite.wasm");
     let mut compiler = tools.command(project);
-    tools::zig_cache(&mut compiler, work);
+    tools::keep_zig_cache(&mut compiler, project);
     compiler.args(["cc", "-target", "wasm32-wasi"]).args(recipe);
     compiler.args(["sqlite3.c", "shell.c"].map(|file| source.join(file)));
     run::run(compiler.arg("-o").arg(&out))?;

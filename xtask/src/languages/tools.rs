@@ -85,8 +85,8 @@ pub fn set_up(project: &Project, work: &Path, language: Language) -> Result<Tool
 }
 
 /// Where Zig keeps what it compiled: with the tools, and not in the user's home.
-pub fn zig_cache(command: &mut Command, work: &Path) {
-    let cache = work.join("zig-cache");
+pub fn keep_zig_cache(command: &mut Command, project: &Project) {
+    let cache = super::zig_cache(project);
     command.env("ZIG_GLOBAL_CACHE_DIR", &cache);
     command.env("ZIG_LOCAL_CACHE_DIR", &cache);
 }
@@ -173,6 +173,37 @@ fn works(program: &str, args: &[&str]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The templates of `wasmpool new` name the same releases.
+    #[test]
+    fn new_projects_take_the_same_tools() {
+        let project = Project::load().unwrap();
+        let read = |file: &str| fs::read_to_string(project.root.join(file)).unwrap();
+        for (language, package) in [("c", ZIG), ("zig", ZIG), ("python", COMPONENTIZE_PY)] {
+            let requirements = read(&format!("runtime/templates/{language}/requirements.txt"));
+            assert_eq!(requirements.trim_end(), package, "{language}");
+        }
+        let (name, version) = COMPONENTIZE_QJS.split_once('@').unwrap();
+        for language in ["javascript", "typescript"] {
+            let package = read(&format!("runtime/templates/{language}/package.json"));
+            let package: serde_json::Value = serde_json::from_str(&package).unwrap();
+            assert_eq!(package["devDependencies"][name], version, "{language}");
+        }
+        let lock: toml::Table = read("Cargo.lock").parse().unwrap();
+        let packages = lock["package"].as_array().unwrap();
+        let is_bindgen = |package: &&toml::Value| package["name"].as_str() == Some("wit-bindgen");
+        let versions = packages.iter().filter(is_bindgen);
+        let versions: Vec<_> = versions.filter_map(|p| p["version"].as_str()).collect();
+        let manifest = read("runtime/templates/rust/Cargo.toml.template");
+        let (_, pinned) = manifest.split_once("version = \"=").unwrap();
+        let (pinned, _) = pinned.split_once('"').unwrap();
+        assert!(versions.contains(&pinned), "{pinned}: {versions:?}");
+        // What they say of the generator that makes C bindings is true of those that they have.
+        for file in ["c/Makefile", "c/steps.md", "zig/build.zig", "zig/steps.md"] {
+            let said = format!("wit-bindgen-cli@{pinned}");
+            assert!(read(&format!("runtime/templates/{file}")).contains(&said));
+        }
+    }
 
     #[test]
     fn a_program_that_is_missing_or_broken_is_named() {
