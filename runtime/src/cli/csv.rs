@@ -174,7 +174,10 @@ impl Table {
             if !more.map_err(|e| unreadable(&self.name, e))? {
                 return Ok(());
             }
-            let line = row.position().map_or(expected, csv::Position::line);
+            // The reader says where it began to look: before empty lines, which are skipped.
+            let began = row.position().map_or(expected, csv::Position::line);
+            let within = row.as_slice().iter().filter(|b| **b == b'\n').count() as u64;
+            let line = began.max(self.reader.position().line().saturating_sub(within + 1));
             if line != expected || index == 0 {
                 self.numbers.jump(index, line);
             }
@@ -217,6 +220,7 @@ fn unreadable(name: &str, error: impl std::error::Error + Send + Sync + 'static)
 
 #[cfg(test)]
 mod tests {
+    use super::super::names::Names;
     use super::*;
     use crate::ipc::manifest::tests::sample;
 
@@ -326,7 +330,8 @@ mod tests {
                 r#"{"a":5,"b":6}"#
             ]
         );
-        let lines: Vec<_> = (0..4).map(|index| numbers.of(index).unwrap()).collect();
-        assert_eq!(lines, [2, 4, 5, 7]);
+        let names = Names::Lines(numbers);
+        let lines: Vec<_> = (0..4).map(|index| names.of(index).unwrap()).collect();
+        assert_eq!(lines, ["line 2", "line 4", "line 5", "line 7"]);
     }
 }
