@@ -66,17 +66,6 @@ fn behave(function: &str) -> String {
     format!("{}:{function}", module("behave"))
 }
 
-/// A built guest, with or without a function.
-fn guest(name: &str) -> String {
-    let (file, function) = name.split_once(':').unwrap_or((name, ""));
-    let folder = guests().expect("only run with guests");
-    let path = folder.join(format!("{file}.wasm")).display().to_string();
-    match function {
-        "" => path,
-        function => format!("{path}:{function}"),
-    }
-}
-
 fn squares(items: impl IntoIterator<Item = i64>) -> Vec<Value> {
     items
         .into_iter()
@@ -180,9 +169,9 @@ fn rows_of_a_table() {
 fn signatures() {
     let ran = wasmpool(["map", SQUARE, "--sig"]).run().exits(0);
     assert_eq!(ran.lines(), ["square: func(x: s64) -> s64"]);
-    let ran = wasmpool(["map", &guest("square:square"), "--sig"]).run();
+    let ran = wasmpool(["map", &(guest("square.wasm") + ":square"), "--sig"]).run();
     assert_eq!(ran.exits(0).lines(), ["square: Squares a number."]);
-    let ran = wasmpool(["map", &guest("square:sqare"), "--sig"]).run();
+    let ran = wasmpool(["map", &(guest("square.wasm") + ":sqare"), "--sig"]).run();
     ran.exits(2)
         .says("there is no task `sqare`; there are square");
 }
@@ -241,7 +230,12 @@ fn checks() {
     let large = r#"(component (core module $m (memory 100)) (core instance (instantiate $m))
         (core module $n (func (export "f"))) (core instance $n (instantiate $n))
         (func (export "f") (canon lift (core func $n "f"))))"#;
-    check(large, &["--memory", "1MiB"], 3, &["limits     no: "]);
+    check(
+        large,
+        &["--memory", "1MiB"],
+        3,
+        &["module     no: ", "bytes of memory at its start"],
+    );
     check(
         large,
         &[],
@@ -251,7 +245,7 @@ fn checks() {
     wasmpool(["check", &format!("{SQUARE}:sqare")])
         .run()
         .exits(3);
-    let program = guest("program.wasm32-wasip1");
+    let program = guest("program.wasm32-wasip1.wasm");
     let ran = wasmpool(["check", &program]).run().exits(0);
     assert!(
         ran.text().contains("grant a directory with --dir"),

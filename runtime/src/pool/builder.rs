@@ -998,7 +998,7 @@ mod tests {
         let function = manifest.functions.remove(0);
         manifest.functions = functions
             .iter()
-            .map(|name| crate::ipc::manifest::Function {
+            .map(|name| Function {
                 name: (*name).into(),
                 callable: match name.starts_with('!') {
                     true => Err("no".into()),

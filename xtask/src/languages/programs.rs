@@ -67,8 +67,8 @@ pub fn build(project: &Project, work: &Path, folder: &Path, result: &mut Built) 
         };
         let found = found().map_err(|error| format!("{error:#}"));
         publish_or_skip(folder, program.name, found, result, |file, module| {
-            let older = |file: &Path| Some(file.metadata().ok()?.modified().ok()?);
-            match older(module) >= older(file) {
+            let made = |file: &Path| file.metadata().ok()?.modified().ok();
+            match made(module) >= made(file) {
                 true => Ok(()),
                 false => guests::publish(file, module),
             }
