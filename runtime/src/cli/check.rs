@@ -11,7 +11,7 @@ use serde_json::json;
 use super::args::{CheckArgs, InspectFormat};
 use super::console::Console;
 use super::exit::{self, Problem};
-use super::inspect::{read, shown};
+use super::inspect::{Grant, grant, read, shown};
 use super::{print, project, target};
 use crate::ipc::lookup::find_function;
 use crate::ipc::manifest::Manifest;
@@ -108,25 +108,21 @@ fn imports(manifest: &Manifest) -> Vec<Check> {
     }
 }
 
-/// What it imports that has no effect without a grant.
+/// What it imports that is of no use with these grants.
 fn notes_on(manifest: &Manifest, args: &CheckArgs) -> Vec<&'static str> {
-    let imports = |prefix: &str| manifest.imports.iter().any(|i| i.name.starts_with(prefix));
     let mut notes = Vec::new();
-    if imports("wasi:filesystem/") && args.grants.dir.is_empty() {
-        notes.push("it can use files, and finds none: grant a directory with --dir");
-    }
-    if imports("wasi:cli/environment") && args.grants.env.is_empty() {
-        notes.push("it can read environment variables, and finds none: grant them with --env");
-    }
-    if imports("wasi:sockets/") {
-        notes.push("it can ask for sockets, and is denied every one");
-    }
-    if ["buffers", "queues", "pipes", "sync"]
-        .iter()
-        .any(|interface| imports(&format!("wasmpool:task/{interface}@")))
-    {
-        notes
-            .push("it can open shared objects: it finds those that a pool or a pipeline grants it");
+    for import in &manifest.imports {
+        let given = |grant: &Grant| match grant {
+            Grant::Directory => !args.grants.dir.is_empty(),
+            Grant::Variable => !args.grants.env.is_empty(),
+            Grant::Object | Grant::Never => false,
+        };
+        let note = grant(&import.name).filter(|grant| !given(grant));
+        if let Some(note) = note.map(Grant::of_use)
+            && !notes.contains(&note)
+        {
+            notes.push(note);
+        }
     }
     notes
 }

@@ -101,6 +101,51 @@ pub(super) fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>, Error> {
     Ok(bytes)
 }
 
+/// What has to be granted for an import that is offered to be of use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Grant {
+    Directory,
+    Variable,
+    Object,
+    /// There is none that would help.
+    Never,
+}
+
+impl Grant {
+    fn option(self) -> &'static str {
+        match self {
+            Grant::Directory => "--dir",
+            Grant::Variable => "--env",
+            Grant::Object => "objects",
+            Grant::Never => "never",
+        }
+    }
+
+    pub(super) fn of_use(self) -> &'static str {
+        match self {
+            Grant::Directory => "there are no files without --dir",
+            Grant::Variable => "there are no variables without --env",
+            Grant::Object => "there are no objects but those that a pool or a pipeline grants",
+            Grant::Never => "every socket is denied",
+        }
+    }
+}
+
+/// The grant that an import is of use with, if it is of none without.
+pub(super) fn grant(import: &str) -> Option<Grant> {
+    let interface = import.split('@').next().unwrap_or(import);
+    match interface {
+        "wasi:filesystem/preopens" => Some(Grant::Directory),
+        "wasi:cli/environment" => Some(Grant::Variable),
+        "wasmpool:task/buffers"
+        | "wasmpool:task/queues"
+        | "wasmpool:task/pipes"
+        | "wasmpool:task/sync" => Some(Grant::Object),
+        _ if interface.starts_with("wasi:sockets/") => Some(Grant::Never),
+        _ => None,
+    }
+}
+
 /// The tasks as the guest lists them: it has to be run for that, in a worker.
 fn tasks(module: &[u8], limits: &Limits, cache: bool) -> Result<Vec<TaskInfo>, String> {
     let console = Console::plain();
@@ -152,7 +197,10 @@ fn text(name: &str, manifest: &Manifest, tasks: Option<&Tasks>) -> String {
     });
     section(&mut out, "functions", functions.collect());
     let imports = manifest.imports.iter().map(|import| match &import.offered {
-        Ok(()) => format!("{}: offered", import.name),
+        Ok(()) => match grant(&import.name) {
+            Some(grant) => format!("{}: offered; {}", import.name, grant.of_use()),
+            None => format!("{}: offered", import.name),
+        },
         Err(reason) => format!("{}: not offered: {reason}", import.name),
     });
     section(&mut out, "imports", imports.collect());
@@ -165,6 +213,9 @@ fn text(name: &str, manifest: &Manifest, tasks: Option<&Tasks>) -> String {
         format!("{} at the start, {most}", size(memory.initial_pages))
     });
     section(&mut out, "memories", memories.collect());
+    let sections = manifest.sections.iter();
+    let sections = sections.map(|s| format!("{}: {}", s.name, show_size(s.bytes)));
+    section(&mut out, "sections", sections.collect());
     let producers = manifest.producers.iter().map(|p| {
         format!("{}: {} {}", p.field, p.name, p.version)
             .trim_end()
@@ -212,14 +263,22 @@ fn json(manifest: &Manifest, tasks: Option<&Tasks>) -> Value {
         .imports
         .iter()
         .map(|import| {
-            let offered = &import.offered;
-            json!({"name": import.name, "offered": offered.is_ok(), "reason": offered.as_ref().err()})
+            let (offered, grant) = (&import.offered, grant(&import.name).map(Grant::option));
+            json!({
+                "name": import.name, "offered": offered.is_ok(), "reason": offered.as_ref().err(),
+                "grant": grant,
+            })
         })
         .collect();
     let memories: Vec<_> = manifest
         .memories
         .iter()
         .map(|m| json!({"initial_pages": m.initial_pages, "maximum_pages": m.maximum_pages}))
+        .collect();
+    let sections: Vec<_> = manifest
+        .sections
+        .iter()
+        .map(|s| json!({"name": s.name, "bytes": s.bytes}))
         .collect();
     let producers: Vec<_> = manifest
         .producers
@@ -245,6 +304,7 @@ fn json(manifest: &Manifest, tasks: Option<&Tasks>) -> Value {
         "functions": functions,
         "imports": imports,
         "memories": memories,
+        "sections": sections,
         "producers": producers,
     })
 }
@@ -272,6 +332,7 @@ mod tests {
             "  count\\u{1b}[2J: Counts words",
             "  local:demo/api@1.0.0#square: func(x: s64) -> s64",
             "  wasi:http/types@0.2.0: not offered: not offered",
+            "  code: 60 bytes",
         ] {
             assert!(text.lines().any(|l| l == line), "{line}\n{text}");
         }
@@ -288,6 +349,20 @@ mod tests {
     }
 
     #[test]
+    fn what_is_of_no_use_without_a_grant_is_known() {
+        for (import, expected) in [
+            ("wasi:filesystem/preopens@0.2.6", Some(Grant::Directory)),
+            ("wasi:cli/environment@0.2.0", Some(Grant::Variable)),
+            ("wasi:sockets/tcp@0.2.0", Some(Grant::Never)),
+            ("wasmpool:task/queues@0.1.0", Some(Grant::Object)),
+            ("wasmpool:task/log@0.1.0", None),
+            ("wasi:clocks/wall-clock@0.2.0", None),
+        ] {
+            assert_eq!(grant(import), expected, "{import}");
+        }
+    }
+
+    #[test]
     fn programs_read_the_same() {
         let value = json(&sample(), Some(&listed()));
         assert_eq!(
@@ -296,6 +371,8 @@ mod tests {
         );
         assert_eq!(value["functions"][0]["callable"], true);
         assert_eq!(value["imports"][0]["offered"], false);
+        assert_eq!(value["imports"][0]["grant"], Value::Null);
+        assert_eq!(value["sections"][0], json!({"name": "code", "bytes": 60}));
         assert_eq!(value["tasks"]["list"][0]["description"], "Counts words");
     }
 }

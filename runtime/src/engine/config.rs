@@ -21,7 +21,7 @@ use crate::mode::CodeMode;
 use crate::sys::memory::PAGE;
 
 /// Raised when the same module would become other code, or another manifest, though no version number changed.
-const REVISION: u32 = 2;
+const REVISION: u32 = 3;
 /// Frames of a guest's backtrace, at most.
 const BACKTRACE_FRAMES: usize = 32;
 

@@ -4,6 +4,9 @@
 //! imports are offered. Runs in the compiler process; every list and text it makes is bounded here, since a few
 //! bytes of component can describe a type of astronomic size.
 
+use std::collections::BTreeMap;
+use std::ops::Range;
+
 use wasmparser::{KnownCustom, Parser, Payload};
 use wasmtime::Engine;
 use wasmtime::component::types::{ComponentFunc, ComponentInstance, ComponentItem};
@@ -14,7 +17,8 @@ use super::compile::CompileError;
 use super::source::Recognised;
 use crate::ipc::manifest::{
     Function, Import, MAX_FUNCTIONS, MAX_IMPORTS, MAX_MEMORIES, MAX_NAME_BYTES, MAX_PARAMS,
-    MAX_PRODUCERS, MAX_TEXT_BYTES, Manifest, Memory, Needs, OverLimit, Producer, printable,
+    MAX_PRODUCERS, MAX_SECTIONS, MAX_TEXT_BYTES, Manifest, Memory, Needs, OverLimit, Producer,
+    Section, printable,
 };
 
 /// Nesting of a type, at most, for its function to be called.
@@ -79,6 +83,7 @@ pub(super) fn describe(
         memories: Vec::new(),
         needs: needs(component)?,
         producers: Vec::new(),
+        sections: Vec::new(),
     };
     for (name, item) in ty.exports(engine) {
         match item.ty {
@@ -433,10 +438,15 @@ pub(super) fn is_minor(version: &str, major: u32, minor: u32) -> bool {
         && parts.next().is_none()
 }
 
-/// Memories and producers, of all core modules within.
+/// Memories, producers and sizes, of all core modules within.
 fn read_sections(manifest: &mut Manifest, binary: &[u8]) -> Result<(), CompileError> {
+    let mut sizes = BTreeMap::new();
     for payload in Parser::new(0).parse_all(binary) {
-        match payload.map_err(unreadable)? {
+        let payload = payload.map_err(unreadable)?;
+        if let Some((name, bytes)) = measured(&payload) {
+            add_size(&mut sizes, name, bytes);
+        }
+        match payload {
             Payload::MemorySection(memories) => {
                 for memory in memories {
                     let memory = memory.map_err(unreadable)?;
@@ -464,7 +474,57 @@ fn read_sections(manifest: &mut Manifest, binary: &[u8]) -> Result<(), CompileEr
             _ => {}
         }
     }
+    let section = |(name, bytes)| Section { name, bytes };
+    manifest.sections = sizes.into_iter().map(section).collect();
+    manifest
+        .sections
+        .sort_by_key(|section| std::cmp::Reverse(section.bytes));
     Ok(())
+}
+
+/// What a section is called, and its bytes; nothing of those that hold modules and components, whose sections are counted
+/// by themselves.
+fn measured(payload: &Payload<'_>) -> Option<(String, u64)> {
+    let (_, range) = payload.as_section()?;
+    let name = match payload {
+        Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => return None,
+        Payload::CodeSectionStart { .. } => "code",
+        Payload::DataSection(_) => "data",
+        Payload::CustomSection(section) => match section.name() {
+            name if name.starts_with(".debug") => "debug information",
+            "name" | "component-name" => "names",
+            name => {
+                let name = printable(name, MAX_NAME_BYTES / 2);
+                return Some((format!("custom: {name}"), bytes_of(&range)));
+            }
+        },
+        Payload::TypeSection(_)
+        | Payload::ImportSection(_)
+        | Payload::FunctionSection(_)
+        | Payload::TableSection(_)
+        | Payload::MemorySection(_)
+        | Payload::TagSection(_)
+        | Payload::GlobalSection(_)
+        | Payload::ExportSection(_)
+        | Payload::StartSection { .. }
+        | Payload::ElementSection(_)
+        | Payload::DataCountSection { .. } => "types, imports, exports and tables",
+        _ => "component model",
+    };
+    Some((name.to_owned(), bytes_of(&range)))
+}
+
+fn bytes_of(range: &Range<u64>) -> u64 {
+    range.end.saturating_sub(range.start)
+}
+
+fn add_size(sizes: &mut BTreeMap<String, u64>, name: String, bytes: u64) {
+    // One place is kept for all that there is no place for.
+    let name = match sizes.len() < MAX_SECTIONS - 1 || sizes.contains_key(&name) {
+        true => name,
+        false => "other".to_owned(),
+    };
+    *sizes.entry(name).or_default() += bytes;
 }
 
 fn add_producer(manifest: &mut Manifest, field: &str, name: &str, version: &str) {

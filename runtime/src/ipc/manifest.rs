@@ -22,6 +22,8 @@ pub const MAX_IMPORTS: usize = 1024;
 pub const MAX_MEMORIES: usize = 1024;
 /// Producers that a manifest lists; more are left out.
 pub const MAX_PRODUCERS: usize = 64;
+/// Kinds of sections that a manifest lists; those beyond are one, `other`.
+pub const MAX_SECTIONS: usize = 24;
 /// Bytes of a name in a manifest, at most.
 pub const MAX_NAME_BYTES: usize = 512;
 /// Bytes of a type, a reason or a message in a manifest, at most.
@@ -106,6 +108,15 @@ pub struct Memory {
     pub initial_pages: u64,
     /// Pages at most, if the module says so.
     pub maximum_pages: Option<u64>,
+}
+
+/// What the bytes of a component are: sections of one kind, in all modules within, with what they are called.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Section {
+    /// `code`, `data`, `debug information`, `names`, `custom: NAME` or the like.
+    pub name: String,
+    /// Bytes, the sections' headers left out.
+    pub bytes: u64,
 }
 
 /// One tool that made the component, as its `producers` section says.
@@ -205,6 +216,8 @@ pub struct Manifest {
     pub needs: Needs,
     /// The tools that made it, each once.
     pub producers: Vec<Producer>,
+    /// What its bytes are, the largest first: of a core module, those of the component that it became.
+    pub sections: Vec<Section>,
 }
 
 impl Manifest {
@@ -248,6 +261,7 @@ impl Manifest {
         count("imports", self.imports.len(), MAX_IMPORTS)?;
         count("memories", self.memories.len(), MAX_MEMORIES)?;
         count("producers", self.producers.len(), MAX_PRODUCERS)?;
+        count("sections", self.sections.len(), MAX_SECTIONS)?;
         for function in &self.functions {
             text("a function's name", &function.name, MAX_NAME_BYTES)?;
             count("parameters", function.params.len(), MAX_PARAMS)?;
@@ -272,6 +286,9 @@ impl Manifest {
             text("a producer's field", &producer.field, MAX_NAME_BYTES)?;
             text("a producer's name", &producer.name, MAX_NAME_BYTES)?;
             text("a producer's version", &producer.version, MAX_NAME_BYTES)?;
+        }
+        for section in &self.sections {
+            text("a section's name", &section.name, MAX_NAME_BYTES)?;
         }
         if let Some(version) = &self.tasks {
             text("a version", version, MAX_NAME_BYTES)?;
@@ -421,6 +438,10 @@ pub(crate) mod tests {
                 name: "Rust".into(),
                 version: "".into(),
             }],
+            sections: vec![Section {
+                name: "code".into(),
+                bytes: 60,
+            }],
         }
     }
 
@@ -465,7 +486,7 @@ pub(crate) mod tests {
 
     #[test]
     fn bounds_are_enforced() {
-        let broken: [fn(&mut Manifest); 8] = [
+        let broken: [fn(&mut Manifest); 10] = [
             |m| m.functions = vec![m.functions[0].clone(); MAX_FUNCTIONS + 1],
             |m| m.imports = vec![m.imports[0].clone(); MAX_IMPORTS + 1],
             |m| m.memories = vec![m.memories[0]; MAX_MEMORIES + 1],
@@ -474,6 +495,8 @@ pub(crate) mod tests {
             |m| m.functions[0].result = Some("x".repeat(MAX_TEXT_BYTES + 1)),
             |m| m.imports[0].offered = Err("\u{1b}[2J".into()),
             |m| m.producers[0].name = "a\u{202e}b".into(),
+            |m| m.sections[0].name = "a\u{202e}b".into(),
+            |m| m.sections = vec![m.sections[0].clone(); MAX_SECTIONS + 1],
         ];
         for (index, spoil) in broken.iter().enumerate() {
             let mut manifest = sample();

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::ipc::lookup::find_function;
-use crate::ipc::manifest::{Function, MAX_TEXT_BYTES, Memory, Needs, Producer};
+use crate::ipc::manifest::{Function, MAX_SECTIONS, MAX_TEXT_BYTES, Memory, Needs, Producer};
 
 /// A component whose export `f` has this type and passes the call on to an import. Its result must be one that both
 /// sides of the ABI return in the same way.
@@ -323,4 +323,39 @@ fn floods_of_names_are_refused() {
         .unwrap()
         .manifest;
     assert!(manifest.functions[0].callable.is_err());
+}
+
+#[test]
+fn the_sections_of_all_modules_are_measured() {
+    let manifest = compiled(
+        r#"(component
+            (core module $m
+                (memory (export "memory") 1)
+                (data (i32.const 0) "0123456789")
+                (func (export "f") (result i32) i32.const 7)
+                (@custom "notes" "some notes"))
+            (core module $n (memory 1) (data (i32.const 0) "0123456789"))
+            (core instance (instantiate $m))
+            (core instance (instantiate $n)))"#,
+    )
+    .unwrap()
+    .manifest;
+    let bytes = |name: &str| {
+        let found = manifest.sections.iter().find(|s| s.name == name);
+        found.map(|section| section.bytes)
+    };
+    // A count, and for each segment its kind, an expression of three bytes, a length and ten bytes.
+    assert_eq!(bytes("data"), Some(2 * (1 + 1 + 3 + 1 + 10)));
+    // A count, and a body's length, locals and three bytes of code.
+    assert_eq!(bytes("code"), Some(1 + 1 + 1 + 3));
+    assert_eq!(bytes("custom: notes"), Some(5 + 1 + 10));
+    let sizes: Vec<_> = manifest.sections.iter().map(|s| s.bytes).collect();
+    assert!(sizes.is_sorted_by(|a, b| a >= b), "{sizes:?}");
+
+    let many: String = (0..60)
+        .map(|i| format!(r#"(@custom "s{i}" "x")"#))
+        .collect();
+    let manifest = compiled(format!("(component {many})")).unwrap().manifest;
+    assert_eq!(manifest.sections.len(), MAX_SECTIONS);
+    assert!(manifest.sections.iter().any(|s| s.name == "other"));
 }
