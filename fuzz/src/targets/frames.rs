@@ -229,6 +229,8 @@ pub fn to_worker_seeds() -> Vec<(&'static str, Vec<u8>)> {
         frame
     };
     let export = Target::Export("local:demo/api@1.0.0#square".into());
+    let argv = ["program.wasm", "-x", "{}"].map(String::from);
+    let command = Target::Command("wasi:cli/run@0.2.12#run".into(), argv.into());
     let items = [&5u32.to_le_bytes()[..], b"[1,2]", &0u32.to_le_bytes()].concat();
     let answer = |answer| encode_answer(&answer, false).expect("small");
     let circle = Refusal::Deadlock("a waits for b; b waits for a".into());
@@ -243,6 +245,7 @@ pub fn to_worker_seeds() -> Vec<(&'static str, Vec<u8>)> {
         ),
         ("deadlock", answer(Answer::Refused(circle))),
         ("bind-export", encode_bind(0, &export).expect("small")),
+        ("bind-command", encode_bind(1, &command).expect("small")),
         (
             "bind-task",
             encode_bind(u16::MAX, &Target::Task(300)).expect("small"),

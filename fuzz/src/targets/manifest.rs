@@ -2,7 +2,7 @@
 
 use super::LIST_BYTES;
 use crate::ipc::manifest::{
-    Function, Import, MAX_ENCODED_BYTES, Manifest, Memory, Needs, Producer, SourceKind,
+    Function, Import, MAX_ENCODED_BYTES, Manifest, Memory, Needs, Producer, Section, SourceKind,
 };
 use crate::limits::Limits;
 use crate::memory::bounded;
@@ -46,6 +46,7 @@ fn small() -> Manifest {
             initial_table_elements: 10,
         },
         producers: Vec::new(),
+        sections: Vec::new(),
     }
 }
 
@@ -85,6 +86,10 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
             field: "language".into(),
             name: "Rust".into(),
             version: String::new(),
+        }],
+        sections: vec![Section {
+            name: "code".into(),
+            bytes: 1000,
         }],
         ..small()
     };
