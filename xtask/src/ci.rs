@@ -15,15 +15,17 @@ pub fn run(project: &Project) -> Result<()> {
     run::run(&mut project.cargo(&["fmt", "--all", "--check"]))?;
     licences::check(project)?;
     deny(project)?;
+    // As a release, so that build scripts and macros are compiled once for this and for the tests.
     run::run(&mut project.cargo(&[
         "clippy",
         "--workspace",
         "--all-targets",
+        "--release",
         "--",
         "-D",
         "warnings",
     ]))?;
-    let mut doc = project.cargo(&["doc", "--workspace", "--no-deps"]);
+    let mut doc = project.cargo(&["doc", "--workspace", "--no-deps", "--release"]);
     run::run(doc.env("RUSTDOCFLAGS", "-D warnings"))?;
 
     apart::check(project)?;
