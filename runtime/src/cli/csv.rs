@@ -16,6 +16,7 @@ use super::exit::Problem;
 use super::items::Sink;
 use super::json::is_json;
 use super::names::LineNumbers;
+use crate::ipc::lookup::same_name;
 use crate::ipc::manifest::Function;
 use crate::pool::Payload;
 
@@ -136,14 +137,16 @@ impl Table {
         {
             return Ok(());
         }
-        let same = |a: &str, b: &str| a.replace('_', "-") == b.replace('_', "-");
         let problem = |what: String| {
             Problem::usage_text(format!("{}: {what}", self.name))
                 .hint(format!("the function is {}", function.signature()))
         };
         let mut columns = Vec::new();
         for column in &self.header {
-            let found = function.params.iter().find(|(name, _)| same(name, column));
+            let found = function
+                .params
+                .iter()
+                .find(|(name, _)| same_name(name, column));
             let Some((name, ty)) = found else {
                 return Err(problem(format!("the column `{column}` is no parameter")));
             };

@@ -12,7 +12,7 @@ use super::console::Console;
 use super::exit::Problem;
 use super::values::show_size;
 use super::{print, project, target};
-use crate::ipc::lookup::find_function;
+use crate::ipc::lookup::{find_function, same_name};
 use crate::ipc::manifest::{Function, Manifest};
 use crate::ipc::wire::TaskInfo;
 use crate::limits::Limits;
@@ -72,9 +72,7 @@ pub(super) fn signature(target: &str) -> Result<u8, Problem> {
     }
     if lines.is_empty() && manifest.tasks.is_some() {
         let tasks = tasks(&module, &limits, true).map_err(Problem::module_text)?;
-        let same = |task: &&TaskInfo| {
-            wanted.is_none_or(|name| task.name.replace('_', "-") == name.replace('_', "-"))
-        };
+        let same = |task: &&TaskInfo| wanted.is_none_or(|name| same_name(&task.name, name));
         lines.extend(tasks.iter().filter(same).map(task_line));
         if let (true, Some(wanted)) = (lines.is_empty(), wanted) {
             let names: Vec<_> = tasks.iter().map(|task| shown(&task.name)).collect();

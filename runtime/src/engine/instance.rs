@@ -21,6 +21,7 @@ use super::wasi::{self, GrantedWasi, Wasi};
 use crate::encoding::Encoding;
 use crate::failure::FailureKind;
 use crate::ipc::frame::Ended;
+use crate::ipc::lookup::same_name;
 use crate::ipc::wire::{InitialFunction, TaskInfo};
 use crate::limits::PIECE_BYTES;
 use crate::text::printable;
@@ -306,9 +307,7 @@ impl<H: Host> Instance<H> {
                 Err(error) => Err(failed(&error)),
             };
         }
-        let normal = name.replace('_', "-");
-        let same = |task: &TaskInfo| task.name.replace('_', "-") == normal;
-        let Some(task) = tasks.iter().position(same) else {
+        let Some(task) = tasks.iter().position(|task| same_name(&task.name, name)) else {
             let names: Vec<_> = tasks.iter().map(|task| task.name.as_str()).collect();
             let names = names.join(", ");
             return Err(failed(&format!("there is no such task, only {names}")));

@@ -71,6 +71,12 @@ fn listed(names: &[String]) -> String {
     }
 }
 
+/// Whether two names are the same to a user: `_` stands for `-`.
+pub fn same_name(a: &str, b: &str) -> bool {
+    let normal = |c: char| if c == '_' { '-' } else { c };
+    a.chars().map(normal).eq(b.chars().map(normal))
+}
+
 /// Finds the exported function that `wanted` names.
 ///
 /// In this order: the full name; the full name without the version of its interface; the interface without its
@@ -83,7 +89,6 @@ pub fn find_function<'a>(
     manifest: &'a Manifest,
     wanted: &str,
 ) -> Result<&'a Function, LookupError> {
-    let normal = wanted.replace('_', "-");
     for form in [
         Form::Full,
         Form::Unversioned,
@@ -93,7 +98,7 @@ pub fn find_function<'a>(
         let found: Vec<_> = manifest
             .functions
             .iter()
-            .filter(|f| form.of(&f.name) == normal)
+            .filter(|f| same_name(&form.of(&f.name), wanted))
             .collect();
         match found.as_slice() {
             [] => {}
@@ -123,7 +128,7 @@ pub fn find_function<'a>(
         .collect();
     Err(LookupError::Unknown {
         wanted: wanted.into(),
-        nearest: nearest(&normal, &available),
+        nearest: nearest(&wanted.replace('_', "-"), &available),
         available,
     })
 }

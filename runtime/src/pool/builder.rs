@@ -21,7 +21,7 @@ use crate::engine::config::fingerprint;
 use crate::grants::{DirectoryGrant, Granted, Grants};
 use crate::ipc::frame::Target;
 use crate::ipc::launch::Launch;
-use crate::ipc::lookup::find_function;
+use crate::ipc::lookup::{find_function, same_name};
 use crate::ipc::manifest::{Function, Manifest, Refusal};
 use crate::ipc::wire::{InitialFunction, Initializer, TaskInfo};
 use crate::limits::Limits;
@@ -844,9 +844,8 @@ impl Pool {
 
     /// What a function's name means: a task of the guest's own list, or an export. `-` and `_` are the same.
     pub(super) fn resolve(&self, function: &str) -> Result<Target, Error> {
-        let same = |a: &str, b: &str| a.replace('_', "-") == b.replace('_', "-");
         let tasks = self.tasks()?;
-        if let Some(i) = tasks.iter().position(|t| same(&t.name, function)) {
+        if let Some(i) = tasks.iter().position(|t| same_name(&t.name, function)) {
             return Ok(Target::Task(i as u32));
         }
         match find_function(&self.manifest, function) {
