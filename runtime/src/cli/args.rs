@@ -282,15 +282,6 @@ impl From<GrantArgs> for Grants {
     }
 }
 
-impl From<&GrantArgs> for Grants {
-    fn from(args: &GrantArgs) -> Grants {
-        Grants {
-            directories: args.dir.clone(),
-            env: args.env.clone(),
-        }
-    }
-}
-
 /// `wasmpool run`.
 #[derive(Debug, Args)]
 pub struct RunArgs {

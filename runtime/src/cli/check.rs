@@ -13,6 +13,7 @@ use super::console::Console;
 use super::exit::{self, Problem};
 use super::inspect::{Grant, grant, read, shown};
 use super::{print, project, target};
+use crate::grants::Grants;
 use crate::ipc::lookup::find_function;
 use crate::ipc::manifest::Manifest;
 use crate::limits::Limits;
@@ -32,42 +33,55 @@ struct Check {
 pub fn run(args: CheckArgs) -> Result<u8, Problem> {
     let target = target::split(&args.target, Path::exists).map_err(Problem::usage_text)?;
     let limits = args.limits.limits(Limits::new().timeout);
+    let path = project::module(&target.module, &Console::plain())?;
+    let grants = Grants::from(args.grants);
     let mut checks = Vec::new();
     let (mut notes, mut code) = (Vec::new(), exit::DONE);
-    let path = project::module(&target.module, &Console::plain())?;
     let compiling = Console::plain().compiling(&path);
-    let module = read(&path, &limits).and_then(|module| {
-        let manifest = pool::inspect(&module, &limits)?;
-        Ok((module, manifest))
+    let found = read(&path, &limits).and_then(|module| {
+        let opened = Pool::builder()
+            .workers(1)
+            .limits(limits.clone())
+            .cache(!args.no_cache)
+            .strict(args.strict)
+            .grants(grants.clone())
+            .on_warning(|warning| Console::plain().warning(warning))
+            .open_bytes(&module);
+        // Where no pool opens, the manifest tells more than the first reason. Else it is compiled once.
+        let manifest = match &opened {
+            Ok(pool) => pool.manifest().clone(),
+            Err(_) => pool::inspect(&module, &limits)?,
+        };
+        Ok((manifest, opened))
     });
     drop(compiling);
-    let found = match module {
-        Ok((module, manifest)) => {
+    match found {
+        Ok((manifest, opened)) => {
             let what = format!("{}, within the limits", manifest.source.describe());
             checks.push(good("module", what));
-            Some((module, manifest))
+            checks.extend(imports(&manifest));
+            notes = notes_on(&manifest, &grants);
+            let mut ready = None;
+            if checks.iter().all(|check| check.answer.is_ok()) {
+                match opened.and_then(|pool| pool.ready().map(|()| pool)) {
+                    Ok(pool) => {
+                        checks.push(good("start", "an instance of it is made".into()));
+                        ready = Some(pool);
+                    }
+                    Err(error) => {
+                        let problem = Problem::from(error);
+                        code = problem.code();
+                        checks.push(bad("start", problem));
+                    }
+                }
+            }
+            match (&target.function, &ready) {
+                (Some(function), pool) => checks.push(named(&manifest, pool.as_ref(), function)),
+                (None, Some(pool)) => checks.push(any(&manifest, pool)),
+                (None, None) => {}
+            }
         }
-        Err(error) => {
-            checks.push(bad("module", error.into()));
-            None
-        }
-    };
-    if let Some((module, manifest)) = found {
-        checks.extend(imports(&manifest));
-        notes = notes_on(&manifest, &args);
-        let (start, pool) = match checks.iter().all(|check| check.answer.is_ok()) {
-            true => started(&args, limits, &module),
-            false => (None, None),
-        };
-        if let Some((check, start_code)) = start {
-            code = start_code;
-            checks.push(check);
-        }
-        if let Some(function) = &target.function {
-            checks.push(named(&manifest, pool.as_ref(), function));
-        } else if let Some(pool) = &pool {
-            checks.push(any(&manifest, pool));
-        }
+        Err(error) => checks.push(bad("module", error.into())),
     }
     if code == exit::DONE && checks.iter().any(|check| check.answer.is_err()) {
         code = exit::MODULE;
@@ -109,12 +123,12 @@ fn imports(manifest: &Manifest) -> Vec<Check> {
 }
 
 /// What it imports that is of no use with these grants.
-fn notes_on(manifest: &Manifest, args: &CheckArgs) -> Vec<&'static str> {
+fn notes_on(manifest: &Manifest, grants: &Grants) -> Vec<&'static str> {
     let mut notes = Vec::new();
     for import in &manifest.imports {
         let given = |grant: &Grant| match grant {
-            Grant::Directory => !args.grants.dir.is_empty(),
-            Grant::Variable => !args.grants.env.is_empty(),
+            Grant::Directory => !grants.directories.is_empty(),
+            Grant::Variable => !grants.env.is_empty(),
             Grant::Object | Grant::Never => false,
         };
         let note = grant(&import.name).filter(|grant| !given(grant));
@@ -125,32 +139,6 @@ fn notes_on(manifest: &Manifest, args: &CheckArgs) -> Vec<&'static str> {
         }
     }
     notes
-}
-
-type Started = (Option<(Check, u8)>, Option<Pool>);
-
-/// Links and instantiates it in a worker.
-fn started(args: &CheckArgs, limits: Limits, module: &[u8]) -> Started {
-    let opened = Pool::builder()
-        .workers(1)
-        .limits(limits)
-        .cache(!args.no_cache)
-        .strict(args.strict)
-        .grants((&args.grants).into())
-        .on_warning(|warning| Console::plain().warning(warning))
-        .open_bytes(module)
-        .and_then(|pool| pool.ready().map(|()| pool));
-    match opened {
-        Ok(pool) => {
-            let check = good("start", "an instance of it is made".into());
-            (Some((check, exit::DONE)), Some(pool))
-        }
-        Err(error) => {
-            let problem = Problem::from(error);
-            let code = problem.code();
-            (Some((bad("start", problem), code)), None)
-        }
-    }
 }
 
 /// The function that was named.
