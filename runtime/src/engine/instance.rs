@@ -438,12 +438,12 @@ impl<H: Host> Instance<H> {
             Ok(Err(())) => 1,
             Err(error) => exit_code(&error).ok_or_else(|| self.explain(&error))?,
         };
-        let last_words = stdio.last_words();
+        // First, since it tells if the last lines pass the bound on logs.
         let written = stdio
             .finish()
             .map_err(|error| self.explain(&error.into()))?;
         if code != 0 {
-            let message = match last_words {
+            let message = match stdio.last_words() {
                 Some(words) => format!("exit code {code}: {words}"),
                 None => format!("exit code {code}"),
             };

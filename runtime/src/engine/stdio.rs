@@ -152,15 +152,15 @@ impl<H: Host> Stdio<H> {
     }
 
     pub(super) fn input(&self) -> impl StdinStream + use<H> {
-        Input(self.clone())
+        Stream(self.clone(), Input)
     }
 
     pub(super) fn output(&self) -> impl StdoutStream + use<H> {
-        Output(self.clone(), Which::Output)
+        Stream(self.clone(), Which::Output)
     }
 
     pub(super) fn error(&self) -> impl StdoutStream + use<H> {
-        Output(self.clone(), Which::Error)
+        Stream(self.clone(), Which::Error)
     }
 }
 
@@ -228,26 +228,40 @@ impl<H: Host> Streams<H> {
     }
 }
 
-struct Input<H>(Stdio<H>);
+/// One of the streams, as WASI takes it: `W` is [`Input`], or [`Which`] of the two that are written to.
+#[derive(Clone)]
+struct Stream<H, W>(Stdio<H>, W);
 
-impl<H> IsTerminal for Input<H> {
+struct Input;
+
+impl<H, W> IsTerminal for Stream<H, W> {
     fn is_terminal(&self) -> bool {
         false
     }
 }
 
-impl<H: Host> StdinStream for Input<H> {
+impl<H: Host, W: Send + 'static> Pollable for Stream<H, W> {
+    fn ready<'a, 'b>(&'a mut self) -> Pin<Box<dyn Future<Output = ()> + Send + 'b>>
+    where
+        'a: 'b,
+        Self: 'b,
+    {
+        Box::pin(std::future::ready(()))
+    }
+}
+
+impl<H: Host> StdinStream for Stream<H, Input> {
     /// Only WASI 0.3 asks for this one, and is not linked.
     fn async_stream(&self) -> Box<dyn tokio::io::AsyncRead + Send + Sync> {
         Box::new(tokio::io::empty())
     }
 
     fn p2_stream(&self) -> Box<dyn InputStream> {
-        Box::new(Input(self.0.clone()))
+        Box::new(Stream(self.0.clone(), Input))
     }
 }
 
-impl<H: Host> InputStream for Input<H> {
+impl<H: Host> InputStream for Stream<H, Input> {
     fn read(&mut self, size: usize) -> StreamResult<Bytes> {
         let mut streams = self.0.streams();
         if streams.input.is_empty() {
@@ -258,26 +272,7 @@ impl<H: Host> InputStream for Input<H> {
     }
 }
 
-impl<H: Host> Pollable for Input<H> {
-    fn ready<'a, 'b>(&'a mut self) -> Pin<Box<dyn Future<Output = ()> + Send + 'b>>
-    where
-        'a: 'b,
-        Self: 'b,
-    {
-        Box::pin(std::future::ready(()))
-    }
-}
-
-#[derive(Clone)]
-struct Output<H>(Stdio<H>, Which);
-
-impl<H> IsTerminal for Output<H> {
-    fn is_terminal(&self) -> bool {
-        false
-    }
-}
-
-impl<H: Host> StdoutStream for Output<H> {
+impl<H: Host> StdoutStream for Stream<H, Which> {
     /// Only WASI 0.3 asks for this one, and is not linked.
     fn async_stream(&self) -> Box<dyn tokio::io::AsyncWrite + Send + Sync> {
         Box::new(tokio::io::sink())
@@ -288,7 +283,7 @@ impl<H: Host> StdoutStream for Output<H> {
     }
 }
 
-impl<H: Host> OutputStream for Output<H> {
+impl<H: Host> OutputStream for Stream<H, Which> {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
         let written = self.0.streams().write(self.1, &bytes);
         written.map_err(|e| StreamError::Trap(e.into()))
@@ -300,16 +295,6 @@ impl<H: Host> OutputStream for Output<H> {
 
     fn check_write(&mut self) -> StreamResult<usize> {
         Ok(WRITE_BYTES)
-    }
-}
-
-impl<H: Host> Pollable for Output<H> {
-    fn ready<'a, 'b>(&'a mut self) -> Pin<Box<dyn Future<Output = ()> + Send + 'b>>
-    where
-        'a: 'b,
-        Self: 'b,
-    {
-        Box::pin(std::future::ready(()))
     }
 }
 
