@@ -458,9 +458,10 @@ impl Core {
     /// When something is to be done though nothing happens.
     pub fn next_deadline(&self) -> u64 {
         let limits = &self.shape.limits;
-        let idle = self.has_idle();
+        let (idle_worker, waiting) = (self.has_idle_worker(), self.has_waiting());
+        let idle = idle_worker && !waiting;
         // What waits although a worker is idle waits for those that get on: it is looked at again when one does not.
-        let held_back = self.has_waiting() && self.has_idle_worker();
+        let held_back = idle_worker && waiting;
         let time = if held_back { now() } else { 0 };
         let of_place = |place: &Place| match *place.slot.state() {
             State::Empty { not_before } if self.broken.is_none() => not_before,
