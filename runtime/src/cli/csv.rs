@@ -4,8 +4,6 @@
 //! a task, whose types nobody but itself knows, cells that are JSON numbers, `true` or `false` are taken for such.
 
 use std::fs::File;
-use std::io;
-use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,7 +11,7 @@ use csv::{ByteRecord, Reader, ReaderBuilder};
 use serde_json::{Map, Value};
 
 use super::exit::Problem;
-use super::items::Sink;
+use super::items::{Sink, input};
 use super::json::is_json;
 use super::names::LineNumbers;
 use crate::ipc::lookup::same_name;
@@ -83,14 +81,7 @@ impl Cell {
 impl Table {
     /// Opens a file, or standard input for `-`, and reads its header.
     pub fn open(path: &Path) -> Result<Table, Problem> {
-        let (input, name) = match path == Path::new("-") {
-            true => (
-                io::stdin().as_fd().try_clone_to_owned().map(File::from),
-                "standard input".to_owned(),
-            ),
-            false => (File::open(path), path.display().to_string()),
-        };
-        let input = input.map_err(|e| unreadable(&name, e))?;
+        let (input, name) = input(path)?;
         Table::of(input, name)
     }
 

@@ -69,20 +69,9 @@ pub enum Items {
 impl Items {
     /// The lines of a file, which is opened now; `-` is standard input.
     pub fn lines(path: &Path, json: bool) -> Result<Self, Problem> {
-        let (input, name) = if path == Path::new("-") {
-            let input = io::stdin().as_fd().try_clone_to_owned().map(File::from);
-            (input, "standard input".to_string())
-        } else {
-            (File::open(path), path.display().to_string())
-        };
-        let input = input.and_then(|file| match file.metadata()?.is_dir() {
-            true => Err(io::ErrorKind::IsADirectory.into()),
-            false => Ok(file),
-        });
+        let (input, name) = input(path)?;
         Ok(Items::Lines {
-            input: input.map_err(|e| {
-                Problem::usage(anyhow::Error::new(e).context(format!("cannot read {name}")))
-            })?,
+            input,
             name,
             json,
             numbers: Arc::default(),
@@ -179,6 +168,26 @@ impl Items {
                 })
             }
         }
+    }
+}
+
+/// A file that items are read from, and what it is called; `-` is standard input.
+pub fn input(path: &Path) -> Result<(File, String), Problem> {
+    let (input, name) = if path == Path::new("-") {
+        let input = io::stdin().as_fd().try_clone_to_owned().map(File::from);
+        (input, "standard input".to_string())
+    } else {
+        (File::open(path), path.display().to_string())
+    };
+    let input = input.and_then(|file| match file.metadata()?.is_dir() {
+        true => Err(io::ErrorKind::IsADirectory.into()),
+        false => Ok(file),
+    });
+    match input {
+        Ok(input) => Ok((input, name)),
+        Err(e) => Err(Problem::usage(
+            anyhow::Error::new(e).context(format!("cannot read {name}")),
+        )),
     }
 }
 
