@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::{Command, ExitCode, Output, Stdio};
 
-use wasmpool_tests::{Suite, Temporary, guests, program, root, temporary, wasmpool};
+use wasmpool_tests::{Suite, Temporary, built, program, root, temporary, wasmpool};
 
 /// Languages, and a guest that is built with the same tools.
 const LANGUAGES: [(&str, &str); 6] = [
@@ -42,12 +42,7 @@ fn main() -> ExitCode {
 
 /// Whether a project in this language can be built here, or why not.
 fn tools(language: &str, guest: &str) -> Result<(), String> {
-    let folder = guests().ok_or("no guests")?;
-    let built = folder.join(format!("{guest}.wasm"));
-    if !built.is_file() {
-        let note = std::fs::read_to_string(built.with_extension("skipped"));
-        return Err(note.unwrap_or_else(|_| format!("{guest} was not built")));
-    }
+    built(guest)?;
     match language {
         "rust" => rustc().map(drop),
         "javascript" | "typescript" => works("npm", &["--version"]),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
-use wasmpool_tests::{Ran, Suite, guests, temporary, wasmpool};
+use wasmpool_tests::{Ran, Suite, built, temporary, wasmpool};
 
 /// Names the folder with the public test suite of WASI: that of its repository, with compiled tests.
 const TEST_SUITE: &str = "WASI_TESTSUITE";
@@ -28,7 +28,7 @@ const TESTS: [Test; 9] = [
 fn main() -> ExitCode {
     let mut suite = Suite::new();
     for (name, program, run) in TESTS {
-        suite = suite.where_possible(name, there_is(program), run);
+        suite = suite.where_possible(name, built(&format!("program-{program}")).map(drop), run);
     }
     let folder = std::env::var_os(TEST_SUITE).map(PathBuf::from);
     let folder = folder.ok_or_else(|| format!("{TEST_SUITE} does not say where it is"));
@@ -40,20 +40,7 @@ fn main() -> ExitCode {
 }
 
 fn path(program: &str) -> PathBuf {
-    let folder = guests().unwrap_or_default();
-    folder.join(format!("program-{program}.wasm"))
-}
-
-fn there_is(program: &str) -> Result<(), String> {
-    guests().ok_or("no guests")?;
-    let path = path(program);
-    match path.is_file() {
-        true => Ok(()),
-        false => {
-            let note = fs::read_to_string(path.with_extension("skipped"));
-            Err(note.unwrap_or_else(|_| format!("{program} was not built")))
-        }
-    }
+    built(&format!("program-{program}")).expect("only run with this program")
 }
 
 /// A map with raw results. Compiling the largest of these takes long on a busy machine.
