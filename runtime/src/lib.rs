@@ -81,6 +81,7 @@ pub mod ids;
 pub mod ipc;
 pub mod limits;
 pub mod mode;
+pub mod monitor;
 pub mod objects;
 pub mod pipeline;
 pub mod pool;

@@ -9,6 +9,7 @@ mod proc;
 mod random;
 mod run;
 mod suite;
+mod terminal;
 
 pub use bombs::{Bomb, Bursts, bombs, small_component};
 pub use hostile::{Became, Expected, Guest, hostile_guests};
@@ -17,3 +18,4 @@ pub use proc::{Process, Watched, fork_servers, running, running_program, workers
 pub use random::Random;
 pub use run::{PATIENCE, Ran, Running, Started, patiently, wasmpool, wasmpool_at};
 pub use suite::Suite;
+pub use terminal::{Streams, Terminal};

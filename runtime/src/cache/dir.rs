@@ -1,15 +1,16 @@
 //! A directory that only this user can write, and files in it.
 
 use std::ffi::{CStr, CString, OsString};
-use std::fs::{DirBuilder, File};
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use thiserror::Error;
+
+use crate::sys::private::{self, NotPrivate};
 
 /// How the names of temporary files start.
 pub(super) const TEMPORARY: &str = ".new-";
@@ -21,30 +22,9 @@ pub enum CacheWarning {
     /// No variable says where it would be.
     #[error("neither WASMPOOL_CACHE_DIR, XDG_CACHE_HOME nor HOME names a directory")]
     Nowhere,
-    /// The directory is a symbolic link, which others may have placed.
-    #[error("{} is a symbolic link", .0.display())]
-    Symlink(PathBuf),
-    /// Something else than a directory is in its place.
-    #[error("{} is not a directory", .0.display())]
-    NotADirectory(PathBuf),
-    /// The directory belongs to another user.
-    #[error("{} belongs to user {owner}, not to user {user}", .path.display())]
-    ForeignOwner {
-        /// The directory.
-        path: PathBuf,
-        /// Who owns it.
-        owner: u32,
-        /// Who we are.
-        user: u32,
-    },
-    /// Others may write in it.
-    #[error("{} can be written by others (mode {mode:03o})", .path.display())]
-    Writable {
-        /// The directory.
-        path: PathBuf,
-        /// Its permission bits.
-        mode: u32,
-    },
+    /// Others could have prepared it.
+    #[error(transparent)]
+    NotPrivate(#[from] NotPrivate),
     /// The operating system refused.
     #[error("{}: {source}", .path.display())]
     Io {
@@ -59,8 +39,12 @@ impl CacheWarning {
     /// What to do about it.
     pub fn hint(&self) -> String {
         match self {
-            CacheWarning::Writable { path, .. } => format!("chmod 700 {}", path.display()),
-            _ => "set WASMPOOL_CACHE_DIR to a directory that only you can write".into(),
+            CacheWarning::NotPrivate(NotPrivate::Writable { path, .. }) => {
+                format!("chmod 700 {}", path.display())
+            }
+            CacheWarning::Nowhere | CacheWarning::NotPrivate(_) | CacheWarning::Io { .. } => {
+                "set WASMPOOL_CACHE_DIR to a directory that only you can write".into()
+            }
         }
     }
 }
@@ -76,41 +60,11 @@ pub(super) struct Private {
 
 /// Opens a directory, which is made if it is missing, and refuses one that others could have prepared.
 pub(super) fn open(path: &Path) -> Result<Private, CacheWarning> {
-    // A slash at the end would make the system follow a link in its place.
-    let path = &path.components().collect::<PathBuf>();
+    let dir = private::directory(path)?;
     let failed = |source: io::Error| CacheWarning::Io {
         path: path.into(),
         source,
     };
-    if let Some(parent) = path.parent() {
-        std::fs::create_dir_all(parent).map_err(failed)?;
-    }
-    match DirBuilder::new().mode(0o700).create(path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(failed(error)),
-        _ => {}
-    }
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let dir = fs::open(path, flags, Mode::empty()).map_err(|error| match error {
-        Errno::LOOP | Errno::NOTDIR if path.is_symlink() => CacheWarning::Symlink(path.into()),
-        Errno::NOTDIR => CacheWarning::NotADirectory(path.into()),
-        error => failed(error.into()),
-    })?;
-    let stat = fs::fstat(&dir).map_err(|e| failed(e.into()))?;
-    let user = rustix::process::geteuid().as_raw();
-    if stat.st_uid != user {
-        return Err(CacheWarning::ForeignOwner {
-            path: path.into(),
-            owner: stat.st_uid,
-            user,
-        });
-    }
-    let mode = stat.st_mode & 0o777;
-    if mode & 0o022 != 0 {
-        return Err(CacheWarning::Writable {
-            path: path.into(),
-            mode,
-        });
-    }
     let noexec = fs::fstatvfs(&dir)
         .map_err(|e| failed(e.into()))?
         .f_flag

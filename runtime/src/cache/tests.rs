@@ -13,6 +13,7 @@ use rustix::fs;
 use super::store::STALE;
 use super::*;
 use crate::ipc::manifest::tests::sample;
+use crate::sys::private::NotPrivate;
 
 const CHILD_DIR: &str = "WASMPOOL_TEST_CACHE_DIR";
 
@@ -313,7 +314,10 @@ fn directories_that_others_could_have_prepared_are_refused() {
     for mode in [0o770, 0o702, 0o777, 0o1777] {
         stdfs::set_permissions(&dir, Permissions::from_mode(mode)).unwrap();
         assert!(
-            matches!(open(&dir), CacheWarning::Writable { .. }),
+            matches!(
+                open(&dir),
+                CacheWarning::NotPrivate(NotPrivate::Writable { .. })
+            ),
             "{mode:o}"
         );
     }
@@ -322,25 +326,37 @@ fn directories_that_others_could_have_prepared_are_refused() {
 
     let link = scratch.0.join("link");
     symlink(&dir, &link).unwrap();
-    assert!(matches!(open(&link), CacheWarning::Symlink(_)));
+    assert!(matches!(
+        open(&link),
+        CacheWarning::NotPrivate(NotPrivate::Symlink(_))
+    ));
     assert!(matches!(
         open(&scratch.0.join("link/")),
-        CacheWarning::Symlink(_)
+        CacheWarning::NotPrivate(NotPrivate::Symlink(_))
     ));
     let dangling = scratch.0.join("dangling");
     symlink("nowhere", &dangling).unwrap();
-    assert!(matches!(open(&dangling), CacheWarning::Symlink(_)));
+    assert!(matches!(
+        open(&dangling),
+        CacheWarning::NotPrivate(NotPrivate::Symlink(_))
+    ));
 
     let file = scratch.0.join("file");
     stdfs::write(&file, b"").unwrap();
-    assert!(matches!(open(&file), CacheWarning::NotADirectory(_)));
-    assert!(matches!(open(&file.join("below")), CacheWarning::Io { .. }));
+    assert!(matches!(
+        open(&file),
+        CacheWarning::NotPrivate(NotPrivate::NotADirectory(_))
+    ));
+    assert!(matches!(
+        open(&file.join("below")),
+        CacheWarning::NotPrivate(NotPrivate::Io { .. })
+    ));
     assert!(open(&file).hint().contains("WASMPOOL_CACHE_DIR"));
     if rustix::process::geteuid().is_root() {
         std::os::unix::fs::chown(&dir, Some(61001), None).unwrap();
         assert!(matches!(
             open(&dir),
-            CacheWarning::ForeignOwner { owner: 61001, .. }
+            CacheWarning::NotPrivate(NotPrivate::ForeignOwner { owner: 61001, .. })
         ));
     }
 }

@@ -50,6 +50,8 @@ pub enum Command {
     Inspect(InspectArgs),
     /// Tell whether a module would run here, under these limits and with these grants, and if not, why
     Check(Box<CheckArgs>),
+    /// Show what the pools of your running programs do: workers, items, queues, memory
+    Top(TopArgs),
     /// Make a project for tasks of your own, with a test, and print the two commands that run it and test it
     New(NewArgs),
     /// Show on this machine that the limits and protections hold, by trying to break them
@@ -210,9 +212,19 @@ pub struct MapArgs {
     #[arg(long, value_enum, default_value_t = Progress::Auto, help_heading = "Output")]
     pub progress: Progress,
 
-    /// Print a summary to standard error at the end
-    #[arg(long, help_heading = "Output")]
-    pub stats: bool,
+    /// Print a summary to standard error at the end: counts, times of items, why workers were replaced, processor time and
+    /// memory of workers; the format must follow a `=`
+    #[arg(long, value_name = "FORMAT", value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "text", help_heading = "Output")]
+    pub stats: Option<StatsFormat>,
+
+    /// Write a page to a file at the end: what every worker did and when, times, memory, failures, limits and layers. It
+    /// needs no network and no other file
+    #[arg(long, value_name = "FILE.html", value_hint = ValueHint::FilePath, help_heading = "Output")]
+    pub report: Option<PathBuf>,
+
+    /// Write what every worker did and when to a file at the end, for Perfetto or `chrome://tracing`
+    #[arg(long, value_name = "FILE.json", value_hint = ValueHint::FilePath, help_heading = "Output")]
+    pub trace: Option<PathBuf>,
 
     /// Print errors only: no messages of guests, no warnings, no progress
     #[arg(short, long, conflicts_with = "verbose", help_heading = "Output")]
@@ -338,6 +350,22 @@ pub struct PipelineArgs {
     /// Print debug messages of guests too; twice: all messages
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub verbose: u8,
+}
+
+/// `wasmpool top`.
+#[derive(Debug, Args)]
+pub struct TopArgs {
+    /// How often the screen is drawn anew; `q` or Ctrl-C ends it
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration)]
+    pub every: Duration,
+
+    /// Print once, and end; so it does where there is no terminal
+    #[arg(long)]
+    pub once: bool,
+
+    /// Print what there is to know as JSON, and end
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `wasmpool inspect`.
@@ -563,6 +591,14 @@ pub enum Format {
     Records,
     /// The bytes of the results, one behind the other
     Raw,
+}
+
+/// How a summary is written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs)]
+pub enum StatsFormat {
+    Text,
+    Json,
 }
 
 /// When progress is shown.

@@ -2,11 +2,10 @@
 
 use std::fs;
 
-use indicatif::{ProgressBar, ProgressStyle};
-
 use super::args::{BenchArgs, BenchFormat};
 use super::console::Console;
 use super::exit::{self, Problem};
+use super::line::{self, Line};
 use super::print;
 use crate::bench::{Bench, ROWS, Report, Step, find, json, svg, text};
 
@@ -27,17 +26,20 @@ pub fn run(args: BenchArgs) -> Result<u8, Problem> {
     for id in &args.rows {
         bench = bench.row(find(id).ok_or_else(|| unknown(id))?);
     }
-    // Shows nothing where standard error is no terminal.
-    let bar = ProgressBar::new(0);
-    if let Ok(style) = ProgressStyle::with_template("{pos}/{len} {wide_bar} {msg}") {
-        bar.set_style(style);
-    }
+    let (line, shown) = (Line::default(), line::can_be_drawn());
     let report = bench.run(&mut |Step { id, done, all }| {
-        bar.set_length(all as u64);
-        bar.set_position(done as u64);
-        bar.set_message(id);
+        if shown {
+            line.draw(|width| {
+                format!("{done} of {all}  {id}")
+                    .chars()
+                    .take(width)
+                    .collect()
+            });
+        }
     });
-    bar.finish_and_clear();
+    if shown {
+        line.aside(true, || {});
+    }
     if let Some(path) = &args.plot {
         let doing = || format!("cannot write {}", path.display());
         fs::write(path, svg::render(&report)).map_err(|e| Problem::machine(doing(), e))?;

@@ -4,17 +4,16 @@
 //! begin a line of its own.
 
 use std::fmt::Write as _;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-
 use super::args;
 use super::exit::Problem;
+use super::line::{self, Line};
+use super::progress::Now;
 use crate::failure::Failure;
 use crate::ipc::frame::Level;
 use crate::pool::options::LogRecord;
@@ -28,8 +27,10 @@ const COMPILING_AFTER: Duration = Duration::from_secs(1);
 const OUTPUT_BYTES: usize = 256 << 10;
 /// Frames of a backtrace that are shown.
 const FRAMES: usize = 20;
-/// Time between two lines of progress, where no bar can be drawn.
+/// Time between two lines of progress, where no line can be drawn anew.
 const LINES_EVERY: Duration = Duration::from_secs(1);
+/// The same where one can.
+const LINE_EVERY: Duration = Duration::from_millis(100);
 
 /// Standard error. A closed or full one is no reason to stop.
 #[derive(Debug)]
@@ -39,18 +40,14 @@ pub struct Console {
     progress: Progress,
 }
 
+/// How progress is shown.
 #[derive(Debug)]
 enum Progress {
     None,
-    Bar(ProgressBar),
-    Lines(Mutex<Lines>),
-}
-
-#[derive(Debug)]
-struct Lines {
-    last: Instant,
-    done: u64,
-    total: Option<u64>,
+    /// A line of a terminal that is drawn anew.
+    Line(Line),
+    /// A line a second.
+    Lines,
 }
 
 /// A module is compiled, as long as this lives.
@@ -87,16 +84,14 @@ impl Console {
         }
     }
 
-    /// With messages of guests up to a level, and with progress: of `total` items, if that is known, whose results go
-    /// to a terminal or not.
+    /// With messages of guests up to a level, and with progress: of a job whose results go to a terminal or not.
     pub fn new(
         quiet: bool,
         verbose: u8,
         progress: args::Progress,
-        total: Option<u64>,
         results_on_terminal: bool,
     ) -> Self {
-        let terminal = io::stderr().is_terminal();
+        let terminal = line::can_be_drawn();
         let shown = match progress {
             args::Progress::Always => !quiet,
             args::Progress::Auto => terminal && !results_on_terminal && !quiet,
@@ -111,12 +106,8 @@ impl Console {
             },
             progress: match (shown, terminal) {
                 (false, _) => Progress::None,
-                (true, true) => Progress::Bar(bar(total)),
-                (true, false) => Progress::Lines(Mutex::new(Lines {
-                    last: Instant::now(),
-                    done: 0,
-                    total,
-                })),
+                (true, true) => Progress::Line(Line::default()),
+                (true, false) => Progress::Lines,
             },
         }
     }
@@ -124,8 +115,8 @@ impl Console {
     /// From now until the value is dropped: says that a module is compiled, if that takes more than a moment and somebody
     /// may be looking.
     pub fn compiling(&self, module: &Path) -> Compiling {
-        let terminal = io::stderr().is_terminal();
-        let asked = matches!(self.progress, Progress::Lines(_));
+        let terminal = line::can_be_drawn();
+        let asked = matches!(self.progress, Progress::Lines);
         let shown = !self.quiet && (terminal || asked);
         let text = format!(
             "compiling {}",
@@ -141,15 +132,16 @@ impl Console {
                 let _ = writeln!(io::stderr(), "{text}");
                 return;
             }
-            let spinner = ProgressBar::new_spinner().with_message(text);
-            if let Ok(style) = ProgressStyle::with_template("{msg} ({elapsed})") {
-                spinner.set_style(style);
+            let (line, start) = (Line::default(), Instant::now());
+            loop {
+                let passed = (COMPILING_AFTER + start.elapsed()).as_secs();
+                let text = format!("{text} ({passed} s)");
+                line.draw(|width| text.chars().take(width).collect());
+                if over(COMPILING_AFTER) {
+                    break;
+                }
             }
-            spinner.set_elapsed(COMPILING_AFTER);
-            while !over(Duration::from_millis(200)) {
-                spinner.tick();
-            }
-            spinner.finish_and_clear();
+            line.aside(true, || {});
         };
         // Where no thread can be had there is nothing said.
         let thread = shown.then(|| thread::Builder::new().name("progress".into()).spawn(watch));
@@ -230,38 +222,36 @@ impl Console {
         self.write(&failure_text(name, failure, hint));
     }
 
-    /// One more item is through.
-    pub fn tick(&self) {
+    /// How often progress is to be shown, if it is.
+    pub fn progress_every(&self) -> Option<Duration> {
+        match self.progress {
+            Progress::None => None,
+            Progress::Line(_) => Some(LINE_EVERY),
+            Progress::Lines => Some(LINES_EVERY),
+        }
+    }
+
+    /// Shows progress: on a terminal in place of what was shown before.
+    pub fn progress(&self, now: &Now) {
         match &self.progress {
             Progress::None => {}
-            Progress::Bar(bar) => bar.inc(1),
-            Progress::Lines(lines) => {
-                let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
-                lines.done += 1;
-                if lines.last.elapsed() >= LINES_EVERY {
-                    lines.last = Instant::now();
-                    write_all(&lines.text());
-                }
-            }
+            Progress::Line(line) => line.draw(|width| now.line(width)),
+            Progress::Lines => write_all(&format!("progress: {}\n", now.words())),
         }
     }
 
     /// Does what writes to a terminal on which progress may be drawn.
     pub fn aside<T>(&self, work: impl FnOnce() -> T) -> T {
         match &self.progress {
-            Progress::Bar(bar) => bar.suspend(work),
-            Progress::None | Progress::Lines(_) => work(),
+            Progress::Line(line) => line.aside(false, work),
+            Progress::None | Progress::Lines => work(),
         }
     }
 
-    /// Takes the progress away, or tells the last of it.
+    /// Takes a drawn line of progress away.
     pub fn finish(&self) {
-        match &self.progress {
-            Progress::None => {}
-            Progress::Bar(bar) => bar.finish_and_clear(),
-            Progress::Lines(lines) => {
-                write_all(&lines.lock().unwrap_or_else(PoisonError::into_inner).text());
-            }
+        if let Progress::Line(line) = &self.progress {
+            line.aside(true, || {});
         }
     }
 
@@ -270,33 +260,8 @@ impl Console {
     }
 }
 
-impl Lines {
-    fn text(&self) -> String {
-        match self.total {
-            Some(total) => format!("progress: {} of {total} items\n", self.done),
-            None => format!("progress: {} items\n", self.done),
-        }
-    }
-}
-
 fn write_all(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
-}
-
-fn bar(total: Option<u64>) -> ProgressBar {
-    let bar = match total {
-        Some(total) => ProgressBar::new(total),
-        None => ProgressBar::no_length(),
-    };
-    let template = match total {
-        Some(_) => "{wide_bar} {human_pos} of {human_len} items, {eta} left",
-        None => "{spinner} {human_pos} items, {per_sec}, {elapsed}",
-    };
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style);
-    }
-    bar.set_draw_target(ProgressDrawTarget::stderr());
-    bar
 }
 
 /// `label: message`, with further lines of the message indented.
@@ -356,16 +321,5 @@ mod tests {
             "error: item 4 (a.txt): trap: unreachable\n  hint: x (after 2 attempts)\n  \
              at f error: y\n  at main\nhint: do this\n"
         );
-    }
-
-    #[test]
-    fn progress_lines_tell_what_is_known() {
-        let lines = |total| Lines {
-            last: Instant::now(),
-            done: 3,
-            total,
-        };
-        assert_eq!(lines(Some(9)).text(), "progress: 3 of 9 items\n");
-        assert_eq!(lines(None).text(), "progress: 3 items\n");
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use super::args::{Format, MapArgs};
+use super::args::{Format, MapArgs, StatsFormat};
 use super::console::Console;
 use super::directory::Directory;
 use super::exit::{self, Problem};
@@ -15,12 +15,16 @@ use super::items::Items;
 use super::names::Names;
 use super::output::Style;
 use super::plan::Plan;
+use super::progress::Looking;
 use super::project;
+use super::report::{Exit, Failures, Story};
 use super::signal::Interrupt;
+use super::summary::Summary;
 use super::values::show_size;
 use crate::failure::{Failure, FailureKind};
 use crate::limits::Limits;
-use crate::pool::options::{OnError, Outcome, Stats};
+use crate::monitor::Monitor;
+use crate::pool::options::{OnError, Outcome};
 use crate::pool::{Feeder, Pool, Results};
 
 /// Bytes of results that are gathered before they are written, unless the job has to be waited for.
@@ -52,6 +56,7 @@ pub fn run(args: MapArgs) -> Result<u8, Problem> {
         .args(plan.args)
         .grants(plan.grants)
         .strict(plan.strict)
+        .record(plan.stats.is_some() || plan.report.is_some() || plan.trace.is_some())
         .on_log(move |record| for_logs.log(record))
         .on_warning(move |text| for_warnings.warning(text));
     if let Some(workers) = plan.workers {
@@ -70,6 +75,7 @@ pub fn run(args: MapArgs) -> Result<u8, Problem> {
         builder = builder.deterministic(seed);
     }
     let compiling = console.compiling(&module);
+    let opened = Instant::now();
     let pool = builder.open(&module)?;
     drop(compiling);
     let function = match plan.target.function {
@@ -97,11 +103,15 @@ pub fn run(args: MapArgs) -> Result<u8, Problem> {
         buffer: Vec::new(),
         done: 0,
         failed: 0,
+        failures: plan.report.is_some().then(Failures::default),
+        opened,
         hinted: Vec::new(),
     };
+    let monitor = Monitor::start(Monitor::AFTER);
+    let sample = plan.report.is_some() || plan.trace.is_some();
+    let looking = Looking::start(&console, pool.watcher(), plan.items.total(), sample);
     let feeding = Feeding::start(plan.items, feeder)?;
     let ended = printer.print_all(results);
-    console.finish();
     let interrupted = printer.interrupt.is_interrupted();
     let stopped = interrupted || matches!(ended, Ok(End::Stopped) | Err(_));
     if stopped {
@@ -109,13 +119,39 @@ pub fn run(args: MapArgs) -> Result<u8, Problem> {
     } else {
         pool.close();
     }
-    if plan.stats {
-        console.report(&summary(
-            &pool.stats(),
-            printer.done,
-            printer.failed,
-            started,
-        ));
+    drop(monitor);
+    let samples = looking.end();
+    let summary = Summary {
+        stats: pool.stats(),
+        recording: pool.recording(),
+        done: printer.done,
+        failed: printer.failed,
+        elapsed: started.elapsed(),
+    };
+    match plan.stats {
+        Some(StatsFormat::Text) => console.report(&summary.text()),
+        Some(StatsFormat::Json) => console.report(&format!("{}\n", summary.json())),
+        None => {}
+    }
+    if let Some(recording) = &summary.recording {
+        let failures = printer.failures.take().unwrap_or_default();
+        let story = Story {
+            summary: &summary,
+            recording,
+            samples: &samples,
+            failures: &failures,
+            module: &module,
+            function: &function,
+            limits: &printer.limits,
+            layers: pool.layers(),
+            exit: match (interrupted, printer.failed, &ended) {
+                (true, ..) => Exit::Interrupted,
+                (false, 0, Ok(_)) => Exit::Done,
+                (false, ..) => Exit::Failed,
+            },
+        };
+        plan.report.map(|to| story.report(to)).transpose()?;
+        plan.trace.map(|to| story.trace(to)).transpose()?;
     }
     ended?;
     if interrupted {
@@ -195,6 +231,9 @@ struct Printer {
     buffer: Vec<u8>,
     done: u64,
     failed: u64,
+    /// Those that failed, where a report is to tell of them, in times since the pool was opened.
+    failures: Option<Failures>,
+    opened: Instant,
     /// Kinds whose hint was given: once is enough.
     hinted: Vec<FailureKind>,
 }
@@ -261,7 +300,6 @@ impl Printer {
         if self.buffer.capacity() > KEPT_BYTES {
             self.buffer = Vec::new();
         }
-        self.console.tick();
         let Some(failure) = failure else {
             self.done += 1;
             return Ok(End::All);
@@ -284,6 +322,10 @@ impl Printer {
             hint(failure.kind, &self.limits)
         };
         let name = self.names.of(index);
+        if let Some(failures) = &mut self.failures {
+            let at = u64::try_from(self.opened.elapsed().as_nanos()).unwrap_or(u64::MAX);
+            failures.add(index, name.clone().map(Into::into), failure, at);
+        }
         self.console
             .failure(index, name.as_deref(), failure, hint.as_deref());
     }
@@ -330,46 +372,6 @@ pub(super) fn hint(kind: FailureKind, limits: &Limits) -> Option<String> {
     }
 }
 
-fn summary(stats: &Stats, done: u64, failed: u64, started: Instant) -> String {
-    let kinds: Vec<_> = stats
-        .failed
-        .iter()
-        .filter(|(_, count)| *count > 0)
-        .map(|(kind, count)| format!("{kind} {count}"))
-        .collect();
-    let kinds = match kinds.is_empty() {
-        true => String::new(),
-        false => format!(" ({})", kinds.join(", ")),
-    };
-    let code = match stats.from_cache {
-        true => "compiled before",
-        false => "compiled now",
-    };
-    let cached = match stats.cached {
-        0 => String::new(),
-        items => format!(" ({items} from the cache)"),
-    };
-    let fuel = match stats.fuel {
-        0 => String::new(),
-        units => format!("fuel: {units} wasm fuel units\n"),
-    };
-    format!(
-        "items: {done} done{cached}, {failed} failed{kinds}, {} run again\n\
-         workers: {} started, {} replaced\n\
-         data: {} in, {} out, {} chunks\n\
-         {fuel}\
-         time: {:.3} s, of which {:.3} s until the first worker was ready ({code})\n",
-        stats.run_again,
-        stats.workers_started,
-        stats.workers_replaced,
-        show_size(stats.bytes_in),
-        show_size(stats.bytes_out),
-        stats.chunks,
-        started.elapsed().as_secs_f64(),
-        stats.start_nanos as f64 / 1e9,
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -400,6 +402,8 @@ mod tests {
             buffer: Vec::new(),
             done: 0,
             failed: 0,
+            failures: None,
+            opened: Instant::now(),
             hinted: Vec::new(),
         };
         for (index, result) in (0..).zip(results) {
@@ -443,37 +447,5 @@ mod tests {
         );
         let (records, done, failed) = printed(Format::Records, OnError::Stop);
         assert_eq!((records.lines().count(), done, failed), (2, 1, 1));
-    }
-
-    #[test]
-    fn a_summary_tells_all_counts() {
-        let stats = Stats {
-            failed: vec![(FailureKind::Trap, 2), (FailureKind::Timeout, 0)],
-            workers_started: 4,
-            workers_replaced: 2,
-            run_again: 5,
-            chunks: 6,
-            bytes_in: 7,
-            bytes_out: 20480,
-            fuel: 123,
-            from_cache: true,
-            start_nanos: 12_000_000,
-            ..Stats::default()
-        };
-        let text = summary(&stats, 8, 2, Instant::now());
-        let cached = Stats { cached: 3, ..stats };
-        let cached = summary(&cached, 8, 2, Instant::now());
-        assert!(
-            cached.contains("items: 8 done (3 from the cache), 2 failed"),
-            "{cached}"
-        );
-        for expected in [
-            "items: 8 done, 2 failed (trap 2), 5 run again\n",
-            "workers: 4 started, 2 replaced\n",
-            "data: 7 bytes in, 20 KiB out, 6 chunks\nfuel: 123 wasm fuel units\n",
-            "0.012 s until the first worker was ready (compiled before)\n",
-        ] {
-            assert!(text.contains(expected), "{text}");
-        }
     }
 }

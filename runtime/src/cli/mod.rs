@@ -4,11 +4,12 @@
 //! - `plan`: what a `map` is to do, validated; `target`: which part of an argument is the module.
 //! - `items`: where items come from; `csv`: rows as items; `names`: what an item is called; `json`: texts of guests as lines.
 //! - `output`: what is printed of an outcome; `directory`: a file an item.
-//! - `console`: all that goes to standard error; `signal`: Ctrl-C; `exit`: exit codes.
+//! - `progress`: what is shown while a job goes on; `summary`, `report`: what is told at its end.
+//! - `console`: all that goes to standard error; `line`: a line of it that is drawn anew; `signal`: Ctrl-C; `exit`: exit codes.
 //! - `project`: a project in place of a module, which is built first.
-//! - `map`, `run`, `pipeline`, `inspect`, `check`, `new`, `audit`, `bench`, `cache`: the commands.
+//! - `map`, `run`, `pipeline`, `inspect`, `check`, `top`, `new`, `audit`, `bench`, `cache`: the commands.
 //!
-//! The only module that names clap, anyhow and indicatif. Standard output carries data only. Runs no guest code, and
+//! The only module that names clap and anyhow. Standard output carries data only. Runs no guest code, and
 //! looks at payloads only to see that what it prints is one well-formed value.
 
 mod args;
@@ -23,18 +24,23 @@ pub mod exit;
 mod inspect;
 mod items;
 mod json;
+mod line;
 mod map;
 mod names;
 mod new;
 mod output;
 mod pipeline;
 mod plan;
+mod progress;
 mod project;
+mod report;
 mod run;
 mod signal;
+mod summary;
 mod target;
 #[cfg(test)]
 mod tests;
+mod top;
 mod values;
 
 use std::io::{self, Write};
@@ -66,6 +72,7 @@ pub fn main() -> ExitCode {
         Command::Pipeline(args) => pipeline::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Check(args) => check::run(*args),
+        Command::Top(args) => top::run(&args),
         Command::New(args) => new::run(&args),
         Command::Audit(args) => audit::run(*args),
         Command::Bench(args) => bench::run(args),

@@ -17,6 +17,7 @@ use super::signal::Interrupt;
 use super::values::{directory, duration, size};
 use crate::grants::{DirectoryGrant, Grants};
 use crate::limits::Limits;
+use crate::monitor::Monitor;
 use crate::objects::{Access, Barrier, Buffer, Event, Lock, Queue, Semaphore};
 use crate::pipeline::{Ended, Pipeline, PipelineError, Stage, Stopper};
 
@@ -122,10 +123,11 @@ pub fn run(args: &PipelineArgs) -> Result<u8, Problem> {
         let error = anyhow::Error::msg(e.trim_end().to_owned());
         Problem::usage(error.context(format!("{name} is no pipeline")))
     })?;
-    let console = Console::new(args.quiet, args.verbose, Progress::Never, None, false);
+    let console = Console::new(args.quiet, args.verbose, Progress::Never, false);
     let console = Arc::new(console);
     let interrupt =
         Interrupt::listen().map_err(|e| Problem::machine("cannot listen to Ctrl-C", e))?;
+    let _monitor = Monitor::start(Monitor::AFTER);
     let stopper = Stopper::new().map_err(|e| Problem::machine("cannot listen to Ctrl-C", e))?;
     let stops = stopper.clone();
     interrupt.cancels(move || stops.stop());

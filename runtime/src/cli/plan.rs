@@ -4,13 +4,14 @@
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
-use super::args::{Format, MapArgs};
+use super::args::{Format, MapArgs, StatsFormat};
 use super::console::Console;
 use super::csv::Table;
 use super::directory::Directory;
 use super::exit::Problem;
 use super::items::Items;
 use super::output::Style;
+use super::report::Output;
 use super::target::{self, Target};
 use crate::encoding::Encoding;
 use crate::grants::Grants;
@@ -56,8 +57,12 @@ pub struct Plan {
     pub directory: Option<Directory>,
     /// Standard error.
     pub console: Console,
-    /// Whether a summary is printed at the end.
-    pub stats: bool,
+    /// How a summary is printed at the end, if it is.
+    pub stats: Option<StatsFormat>,
+    /// Where a report is written to, and where a trace.
+    pub report: Option<Output>,
+    /// The same of a trace.
+    pub trace: Option<Output>,
 }
 
 impl Plan {
@@ -93,13 +98,7 @@ impl Plan {
                 null_for_failed: on_error == OnError::Continue && directory.is_none(),
                 terminal,
             },
-            console: Console::new(
-                args.quiet,
-                args.verbose,
-                args.progress,
-                items.total(),
-                terminal,
-            ),
+            console: Console::new(args.quiet, args.verbose, args.progress, terminal),
             target,
             items,
             limits,
@@ -116,6 +115,8 @@ impl Plan {
             strict: args.strict,
             directory,
             stats: args.stats,
+            report: args.report.map(Output::create).transpose()?,
+            trace: args.trace.map(Output::create).transpose()?,
         })
     }
 }

@@ -17,6 +17,7 @@ use super::target;
 use crate::encoding::Encoding;
 use crate::failure::{Failure, FailureKind};
 use crate::limits::Limits;
+use crate::monitor::Monitor;
 use crate::pool::options::JobOptions;
 use crate::pool::{Error, Payload, Pool};
 
@@ -31,12 +32,13 @@ pub fn run(args: RunArgs) -> Result<u8, Problem> {
     let target = target::split(&args.target, Path::exists).map_err(Problem::usage_text)?;
     let limits = args.limits.limits(args.timeout.unwrap_or(Duration::MAX));
     let terminal = io::stdout().is_terminal();
-    let console = Console::new(args.quiet, args.verbose, Progress::Never, None, terminal);
+    let console = Console::new(args.quiet, args.verbose, Progress::Never, terminal);
     let console = Arc::new(console);
     let module = project::module(&target.module, &console)?;
     let interrupt =
         Interrupt::listen().map_err(|e| Problem::machine("cannot listen to Ctrl-C", e))?;
     let (for_logs, for_warnings) = (console.clone(), console.clone());
+    let _monitor = Monitor::start(Monitor::AFTER);
     let compiling = console.compiling(&module);
     let mut pool = Pool::builder()
         .workers(1)

@@ -63,6 +63,7 @@ pub use barrier::{Barrier, BarrierError};
 pub use buffer::{Access, Array, Buffer, BufferError, Number, Value};
 pub use event::Event;
 pub use lock::{AcquireError, Condition, ConditionError, Lock, LockGuard};
+pub use object::Depth;
 pub use pipe::{Pipe, PipeBuilder, PipeEnd, ReceiveError, SendError};
 pub use queue::{
     DeadLetters, GetError, JoinableQueue, PutError, Queue, QueueBuilder, TaskDoneError,
@@ -74,5 +75,5 @@ pub(crate) use message::{Bytes, MAX_OWNED, Message};
 #[allow(unused_imports)]
 pub(crate) use object::{
     Caller, Delivered, HolderId, Lend, Mail, Memory, Object, Reply, Rights, Waiting, Watch, Words,
-    cancel, end, seen, undelivered, waiting,
+    cancel, depths, end, seen, undelivered, waiting,
 };

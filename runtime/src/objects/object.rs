@@ -7,6 +7,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use serde::{Deserialize, Serialize};
+
 use super::message::Message;
 use super::state::{Call, Which, WordsState, with};
 use super::{Barrier, Condition, Event, Lock, Queue, Semaphore};
@@ -293,6 +295,29 @@ pub(crate) struct Waiting {
 /// Everybody who waits for anything now, the longest waiting first: one moment of all objects.
 pub(crate) fn waiting() -> Vec<Waiting> {
     with(|state| state.waiting())
+}
+
+/// How full a queue or a pipe is at one moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Depth {
+    /// Its name.
+    pub name: String,
+    /// `queue` or `pipe`.
+    pub kind: String,
+    /// Messages that lie in it; of a pipe, of both directions.
+    pub messages: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Bytes that it holds at most; of a pipe, each direction.
+    pub most_bytes: u64,
+    /// Calls that wait for it.
+    pub waiting: u64,
+}
+
+/// All queues and pipes of this process, in the order in which they were made: one moment of all of them.
+pub(crate) fn depths() -> Vec<Depth> {
+    with(|state| state.depths())
 }
 
 /// Rings when so many wait for ever: then it may be that nobody can go on.

@@ -215,6 +215,12 @@ impl Job {
         self.wake_reader();
     }
 
+    /// How many items it has, once all are known.
+    pub fn total(&self) -> Option<u64> {
+        let items = self.base + self.items.len() as u64;
+        self.input_ended.then_some(items)
+    }
+
     /// How many items wait to be sent.
     pub fn waiting(&self) -> usize {
         self.waiting.len()

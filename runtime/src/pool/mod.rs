@@ -2,6 +2,7 @@
 //!
 //! - `builder`, `calls`, `handle`, `stream`, `process`, `generator`: what users see, from the most to the least general need.
 //! - `core`: the one mediator of all state; `slot`, `job`, `pace`, `payload`: its parts, without input or output.
+//! - `record`: what happened, kept on request; `snapshot`: what goes on now; `watcher`: looking at that from outside.
 //! - `memo`: results kept from one run to the next.
 //! - `shares`: the objects that guests are granted.
 //! - `supervisor`: the one thread that waits.
@@ -23,12 +24,15 @@ mod payload;
 pub(crate) mod prober;
 mod process;
 mod processes;
+mod record;
 mod shares;
 mod slot;
+mod snapshot;
 mod stream;
 mod supervisor;
 #[cfg(test)]
 mod tests;
+mod watcher;
 
 pub use builder::{Pool, PoolBuilder, inspect};
 pub use calls::Imap;
@@ -39,5 +43,9 @@ pub use options::{Bytes, ChunkSize, JobOptions, LogRecord, OnError, Outcome, Sta
 pub use payload::Payload;
 pub use process::{Joined, Process};
 pub(crate) use processes::program;
+pub use record::{Latency, Recording, Span, WorkerEnd, WorkerLife};
 pub use shares::Direction;
+pub use snapshot::{JobNow, Snapshot, WorkerNow, WorkerState};
 pub use stream::{Canceller, Feeder, Results};
+pub use watcher::Watcher;
+pub(crate) use watcher::snapshots;

@@ -1,5 +1,7 @@
 //! What can be asked of a pool and of a job. Plain values.
 
+use serde::{Deserialize, Serialize};
+
 use crate::encoding::Encoding;
 use crate::failure::Failure;
 use crate::sys::memory::Mapping;
@@ -114,7 +116,8 @@ pub struct LogRecord<'a> {
 }
 
 /// Counts since a pool was opened.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Stats {
     /// Items with a result.
     pub done: u64,

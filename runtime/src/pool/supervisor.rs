@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use super::core::{Broken, Core, Logged, NEWS, WAKE};
 use super::options::LogRecord;
+use super::snapshot::Snapshot;
 use crate::sys::clock::now;
 use crate::sys::poll::{Poller, Waker};
+use crate::sys::seen::resident_bytes;
 
 /// How long messages are delivered before something else is looked at, in nanoseconds, one call of the user's function
 /// excepted.
@@ -89,6 +91,15 @@ impl Shared {
             core.logs = logs.chain(later).collect();
         }
         true
+    }
+
+    /// What goes on now. The core is free again while processes are looked at.
+    pub(super) fn snapshot(&self) -> Snapshot {
+        let mut snapshot = self.core().snapshot();
+        for worker in &mut snapshot.workers {
+            worker.resident_bytes = worker.pid.and_then(resident_bytes);
+        }
+        snapshot
     }
 
     pub(super) fn wake(&self) {

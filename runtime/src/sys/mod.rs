@@ -6,6 +6,8 @@ pub mod clock;
 pub mod confine;
 pub mod memory;
 pub mod poll;
+pub mod private;
 pub mod process;
 pub(crate) mod seen;
 pub mod socket;
+pub mod terminal;

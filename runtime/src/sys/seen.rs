@@ -14,6 +14,36 @@ pub(crate) struct Process {
     started: u64,
 }
 
+/// What a process has used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// Processor time, in nanoseconds.
+    pub cpu_nanos: u64,
+    /// The most memory that it had at once, shared pages included, in bytes.
+    pub peak_bytes: u64,
+}
+
+/// What a process of one thread has used so far. `None` if it has ended, or may not be looked at.
+pub(crate) fn usage(id: u32) -> Option<Usage> {
+    let scheduled = fs::read_to_string(format!("/proc/{id}/schedstat")).ok()?;
+    Some(Usage {
+        cpu_nanos: scheduled.split(' ').next()?.parse().ok()?,
+        peak_bytes: status_bytes(id, "VmHWM:")?,
+    })
+}
+
+/// Bytes of memory that a process has now, shared pages included.
+pub(crate) fn resident_bytes(id: u32) -> Option<u64> {
+    status_bytes(id, "VmRSS:")
+}
+
+fn status_bytes(id: u32, field: &str) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
+    let value = status.lines().find_map(|line| line.strip_prefix(field))?;
+    let kib: u64 = value.trim().strip_suffix(" kB")?.trim().parse().ok()?;
+    Some(kib << 10)
+}
+
 struct Entry {
     process: Process,
     parent: u32,
@@ -102,12 +132,7 @@ impl Process {
 
     /// The most bytes of memory that it had at once, shared ones included.
     pub(crate) fn peak_bytes(&self) -> Option<u64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.id)).ok()?;
-        let peak = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmHWM:"))?;
-        let kib: u64 = peak.trim().strip_suffix(" kB")?.trim().parse().ok()?;
-        Some(kib << 10)
+        status_bytes(self.id, "VmHWM:")
     }
 
     /// Bytes of memory that are its own, and shared with nobody.

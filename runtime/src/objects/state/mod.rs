@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::message::Message;
-use super::object::{Caller, Delivered, HolderId, Object, Reply, Rights, Waiting};
+use super::object::{Caller, Delivered, Depth, HolderId, Object, Reply, Rights, Waiting};
 use crate::ipc::call::{Answer, Op, Refusal};
 use crate::sys::poll::Bell;
 
@@ -523,6 +523,33 @@ impl State {
         {
             queue.undelivered(holder, message, &mut self.hub);
         }
+    }
+
+    /// How full queues and pipes are, in the order in which they were made.
+    pub(crate) fn depths(&self) -> Vec<Depth> {
+        let depth = |id: &u64, kind: &str, (messages, bytes): (usize, u64), most_bytes| {
+            let waits = self.hub.waits.values();
+            let here = |wait: &&Wait| wait.object.handle().which.id() == *id;
+            Depth {
+                name: self
+                    .names
+                    .get(id)
+                    .map_or(kind.to_owned(), |name| name.to_string()),
+                kind: kind.to_owned(),
+                messages: messages as u64,
+                bytes,
+                most_bytes,
+                waiting: waits.filter(here).count() as u64,
+            }
+        };
+        let queues = self.queues.iter();
+        let queues =
+            queues.map(|(id, queue)| (*id, depth(id, "queue", queue.held(), queue.bytes())));
+        let pipes = self.pipes.iter();
+        let pipes = pipes.map(|(id, pipe)| (*id, depth(id, "pipe", pipe.held(), pipe.bytes())));
+        let mut all: Vec<_> = queues.chain(pipes).collect();
+        all.sort_by_key(|(id, _)| *id);
+        all.into_iter().map(|(_, depth)| depth).collect()
     }
 
     /// Everybody who waits.

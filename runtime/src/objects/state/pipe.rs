@@ -74,6 +74,14 @@ impl End {
 }
 
 impl PipeState {
+    /// Messages that lie in it, of both directions, and their bytes.
+    pub(super) fn held(&self) -> (usize, u64) {
+        let ends = self.ends.iter();
+        ends.fold((0, 0), |(messages, bytes), end| {
+            (messages + end.inbox.len(), bytes + end.inbox_bytes)
+        })
+    }
+
     /// Bytes that one direction holds, at most.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes

@@ -101,6 +101,11 @@ impl QueueState {
         self.options.bytes
     }
 
+    /// Messages that lie in it, and their bytes.
+    pub(super) fn held(&self) -> (usize, u64) {
+        (self.ready.len(), self.ready.bytes)
+    }
+
     pub(crate) fn is_joinable(&self) -> bool {
         self.options.joinable
     }

@@ -94,6 +94,9 @@ impl Core {
         place.blocked = None;
         place.kill = launcher.start(slot, generation, end)?;
         self.stats.workers_started += 1;
+        if let Some(recorder) = &mut self.recorder {
+            recorder.started(at, generation.0, time);
+        }
         Ok(())
     }
 
@@ -235,6 +238,7 @@ impl Core {
             place.bound[function] = true;
         }
         let room = link.room()?.saturating_sub(64);
+        let was_idle = place.slot.unfinished() == 0;
         let first = place.slot.end();
         let time = now();
         let (mut heads, payload) = (Vec::new(), &mut self.scratch);
@@ -298,6 +302,9 @@ impl Core {
             mark: link.mark(),
         });
         self.stats.chunks += 1;
+        if let (Some(recorder), true) = (&mut self.recorder, was_idle) {
+            recorder.given(at, time);
+        }
         if overlooked {
             self.overlook();
         }

@@ -8,6 +8,7 @@ use super::{Broken, Core, Late};
 use crate::failure::FailureKind;
 use crate::ids::{JobId, Seq};
 use crate::ipc::launch::NO_MEMORY;
+use crate::pool::record::WorkerEnd;
 use crate::pool::slot::{Cause, Leftover, State};
 use crate::sys::clock::now;
 
@@ -53,6 +54,16 @@ impl Core {
     /// Kills a worker. What it leaves is settled when its end is heard.
     pub(in crate::pool) fn end_worker(&mut self, at: usize, cause: Cause, culprit: Option<Seq>) {
         let place = &mut self.places[at];
+        // Before it is killed: afterwards there is nothing to look at.
+        if let Some(recorder) = &mut self.recorder
+            && !matches!(
+                place.slot.state(),
+                State::Empty { .. } | State::Ending { .. }
+            )
+            && let Some(usage) = place.usage()
+        {
+            recorder.used(at, usage);
+        }
         place.slot.end_worker(cause, culprit, now());
         if let (
             State::Ending {
@@ -125,6 +136,10 @@ impl Core {
             return;
         };
         self.stats.workers_replaced += u64::from(!matches!(left.cause, Cause::Retired));
+        if let Some(recorder) = &mut self.recorder {
+            let why = WorkerEnd::of(&left.cause, self.broken.is_some());
+            recorder.ended(at, since, why, left.culprit.map(|item| item.index));
+        }
         if not_ready && self.places[at].failed_starts >= FAILED_STARTS {
             let message = match &left.cause {
                 Cause::NotReady(message) | Cause::Violation(message) => message.clone(),

@@ -22,7 +22,9 @@ use self::ends::{EXIT_NEWS, LAST_WORD};
 use super::error::Error;
 use super::job::Job;
 use super::options::{JobOptions, Stats};
+use super::record::{Recorder, Recording};
 use super::slot::{Assigned, Cause, Slot, State};
+use super::snapshot::{JobNow, Snapshot, WorkerNow, WorkerState};
 use crate::failure::{Failure, FailureKind};
 use crate::ids::{Generation, JobId, Seq, SlotId};
 use crate::ipc::frame::{Level, Target};
@@ -33,6 +35,7 @@ use crate::limits::Limits;
 use crate::sys::clock::{nanos, now};
 use crate::sys::poll::{Poller, Token, Waker};
 use crate::sys::process::ProcessHandle;
+use crate::sys::seen::{Usage, usage};
 use crate::text::printable;
 
 /// The supervisor's own wake-up in the poller.
@@ -59,6 +62,8 @@ pub(super) struct Shape {
     pub deterministic: bool,
     /// What the pool is called, in messages about who waits for whom.
     pub name: String,
+    /// Whether what happens is recorded.
+    pub record: bool,
     /// Objects that guests were granted, by their numbers.
     pub objects: Vec<GrantedObject>,
 }
@@ -117,6 +122,11 @@ enum Late {
 }
 
 impl Place {
+    /// What its worker's process has used so far, if it has one.
+    fn usage(&self) -> Option<Usage> {
+        usage(self.kill.as_ref()?.pid()?)
+    }
+
     /// Whether it has something to do, and does not wait for an answer.
     fn computes(&self) -> bool {
         self.slot.unfinished() > 0 && self.asked.is_none() && self.stalled.is_none()
@@ -254,6 +264,7 @@ pub(super) struct Core {
     calls: u64,
     calls_known: u64,
     opened: u64,
+    recorder: Option<Box<Recorder>>,
     scratch: Vec<u8>,
     frame: Vec<u8>,
     /// Wakers of those who wait for the pool itself.
@@ -295,6 +306,11 @@ impl Core {
         let name = |slot| format!("worker {slot} of {}", shape.name).into();
         let names = (0..shape.slots).map(name).collect();
         let mailbox = Arc::new(Mailbox::new(waker.clone()));
+        let opened = now();
+        let recorder = match shape.record {
+            true => Recorder::new(shape.slots, opened).map(Box::new),
+            false => None,
+        };
         Ok(Core {
             shape,
             launcher: Some(launcher),
@@ -324,7 +340,8 @@ impl Core {
             mailbox,
             calls: 0,
             calls_known: 0,
-            opened: now(),
+            opened,
+            recorder,
             scratch: Vec::new(),
             frame: Vec::new(),
             watchers: Vec::new(),
@@ -616,6 +633,74 @@ impl Core {
     pub fn pids(&self) -> Vec<u32> {
         let kills = self.places.iter().filter_map(|place| place.kill.as_ref());
         kills.filter_map(|kill| kill.pid()).collect()
+    }
+
+    /// What happened so far, if it is recorded.
+    pub fn recording(&self) -> Option<Recording> {
+        let recorder = self.recorder.as_ref()?;
+        let live = |(at, place): (usize, &Place)| match place.slot.state() {
+            State::Empty { .. } | State::Ending { .. } => None,
+            _ => Some((at, place.usage()?)),
+        };
+        let live: Vec<_> = self.places.iter().enumerate().filter_map(live).collect();
+        Some(recorder.recording(now(), &live))
+    }
+
+    /// What goes on now.
+    pub fn snapshot(&mut self) -> Snapshot {
+        (0..self.places.len()).for_each(|at| self.observe(at));
+        let time = now();
+        let worker = |(slot, place): (usize, &Place)| {
+            let (state, since) = match *place.slot.state() {
+                State::Empty { .. } => return None,
+                State::Starting { since } => (WorkerState::Starting, since),
+                State::Serving { since } => match place.slot.running_since() {
+                    None => (WorkerState::Idle, since.max(place.chunk_done)),
+                    Some(since) if place.computes() => (WorkerState::Busy, since),
+                    Some(since) => (WorkerState::Waiting, since),
+                },
+                State::Interrupted { since, .. } | State::Ending { since, .. } => {
+                    (WorkerState::Ending, since)
+                }
+            };
+            Some(WorkerNow {
+                slot: slot as u32,
+                generation: place.slot.generation().0,
+                pid: place.kill.as_ref().and_then(|kill| kill.pid()),
+                state,
+                since_nanos: time.saturating_sub(since),
+                item: place.slot.running_item().map(|item| item.index),
+                items_given: place.slot.assigned_in_all(),
+                resident_bytes: None,
+            })
+        };
+        let job = |job: &Job| {
+            let function = match self.functions.get(usize::from(job.function)) {
+                Some(Target::Task(number)) => {
+                    let task = self
+                        .tasks
+                        .as_ref()
+                        .and_then(|tasks| tasks.get(*number as usize));
+                    task.map_or_else(|| format!("task {number}"), |task| task.name.clone())
+                }
+                Some(Target::Export(name) | Target::Command(name, _)) => name.clone(),
+                None => String::new(),
+            };
+            JobNow {
+                function,
+                total: job.total(),
+                done: job.succeeded,
+                failed: job.failed.values().map(|(_, n)| n).sum(),
+                waiting: job.waiting() as u64,
+            }
+        };
+        Snapshot {
+            at: time.saturating_sub(self.opened),
+            name: self.shape.name.clone(),
+            workers: self.places.iter().enumerate().filter_map(worker).collect(),
+            jobs: self.jobs.values().map(job).collect(),
+            stats: self.counts(),
+        }
     }
 
     /// Counts of all jobs, those that go on included.

@@ -82,6 +82,9 @@ impl Core {
                     return self.violation(at, "it said twice that it is ready".into());
                 }
                 place.failed_starts = 0;
+                if let Some(recorder) = &mut self.recorder {
+                    recorder.ready(at, now());
+                }
                 if self.tasks.is_none() {
                     self.stats.start_nanos = now() - self.opened;
                     self.tasks = Some(checked_tasks(tasks));
@@ -179,8 +182,18 @@ impl Core {
             }
         }
         self.frame = frame;
-        if let (true, Some(link)) = (any, &mut self.places[at].link) {
+        if !any {
+            return;
+        }
+        let place = &mut self.places[at];
+        if let Some(link) = &mut place.link {
             link.release();
+        }
+        if let Some(recorder) = &mut self.recorder {
+            if place.slot.unfinished() == 0 {
+                recorder.over(at);
+            }
+            recorder.heard(at, now());
         }
     }
 
@@ -314,6 +327,9 @@ impl Core {
         let time = now();
         self.places[at].slot.finish(seq, time);
         let took = self.chunk_progress(at, seq, time, item.job);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.finished(at, item.index, status != Status::Done);
+        }
         let Some(job) = self.jobs.get_mut(&item.job) else {
             return Ok(());
         };
@@ -361,6 +377,9 @@ impl Core {
         if seq.plus(1).since(end).is_some() {
             place.chunks.pop_front();
             place.chunk_done = time;
+            if let Some(recorder) = &mut self.recorder {
+                recorder.over(at);
+            }
             let page = place.link.as_ref().map(HostLink::page);
             let worked = page.map_or(0, |page| page.worked.0.load(Ordering::Relaxed));
             // In what passed here it was woken, too, which larger chunks make rarer. Its own word, of what passed at most.

@@ -175,6 +175,7 @@ impl Stage {
             has_tasks: false,
             backtrace_on_timeout: false,
             deterministic: false,
+            record: false,
             name: name.clone(),
             objects: plan.objects.clone(),
         };
