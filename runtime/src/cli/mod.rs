@@ -33,7 +33,7 @@ mod pipeline;
 mod plan;
 mod progress;
 mod project;
-mod report;
+pub mod report;
 mod run;
 mod signal;
 mod summary;

@@ -1,6 +1,9 @@
 //! What is left of a job in a file: `--report`, a page for people, and `--trace`, events for Perfetto.
 //!
-//! - `html`: the page. `trace`: the events. This file owns what both are made of, [`Story`], and the data of the page.
+//! - `html`: the page, put together from its template (`page.html`), its looks (`page.css`) and its scripts (`data.js`: what
+//!   was recorded; `time.js`, `curves.js`: drawn over time; `input.js`: moving and zooming; `latency.js`; `lists.js`).
+//! - `parts`: what it says in plain HTML; `figures`: how numbers are written.
+//! - `trace`: the events. This file owns what both are made of, [`Story`], and the data of the page.
 //!
 //! Everything that a guest may have said (messages, names, backtraces) is data here; `html` owns how it is escaped.
 
@@ -8,6 +11,8 @@ mod figures;
 mod html;
 mod parts;
 mod trace;
+
+pub use self::html::page;
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
