@@ -2,6 +2,7 @@
 //! pool's insides.
 
 mod bombs;
+mod browser;
 mod hostile;
 pub mod pages;
 mod places;
@@ -12,6 +13,7 @@ mod suite;
 mod terminal;
 
 pub use bombs::{Bomb, Bursts, bombs, small_component};
+pub use browser::{Browser, Look, Page, browser};
 pub use hostile::{Became, Expected, Guest, hostile_guests};
 pub use places::{Copied, Temporary, built, copied, guests, module, program, root, temporary};
 pub use proc::{Process, Watched, fork_servers, running, running_program, workers};

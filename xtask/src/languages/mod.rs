@@ -6,7 +6,7 @@
 
 mod compile;
 mod programs;
-mod tools;
+pub mod tools;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};

@@ -135,7 +135,10 @@ fn pip(project: &Project, folder: &Path, package: &str, options: &[&str]) -> Res
 }
 
 /// Installs into `folder` unless a finished install of the same recipe is there.
-fn installed(
+///
+/// # Errors
+/// When the install fails, or the folder cannot be written.
+pub fn installed(
     folder: &Path,
     recipe: &str,
     install: impl FnOnce(&Path) -> Result<()>,
@@ -154,9 +157,11 @@ fn installed(
     Ok(folder.to_owned())
 }
 
+/// Whether a program can be used.
+///
 /// # Errors
-/// When the program is not there, or does not work.
-fn works(program: &str, args: &[&str]) -> Result<()> {
+/// When it is not there, or does not work.
+pub fn works(program: &str, args: &[&str]) -> Result<()> {
     let output = Command::new(program)
         .args(args)
         .stdin(Stdio::null())

@@ -25,6 +25,7 @@ function short(value) {
 
 function showTime(nanos) {
   const time = Math.abs(nanos);
+  if (time === 0) return "0 s";
   if (time < 1e3) return `${Math.round(nanos)} ns`;
   if (time < 999.5e3) return `${short(nanos / 1e3)} µs`;
   if (time < 999.5e6) return `${short(nanos / 1e6)} ms`;

@@ -35,7 +35,7 @@ function drawLatency() {
   const half = Math.max(Math.log(Math.max(latency.max, 1) / Math.max(latency.min, 1)) / 2 * 1.02, Math.log(10) / 4);
   const low = middle - half, high = middle + half;
   const x = value => left + (Math.log(Math.max(value, 1)) - low) / (high - low) * (width - left);
-  const count = Math.max(8, Math.min(80, Math.floor((width - left) / 9), list(latency.buckets).length * 2 + 8));
+  const count = Math.max(8, Math.min(80, Math.floor((width - left) / 9), list(latency.buckets).length * 2 + 8)) | 1;
   const found = bars(low, high, count);
   const most = above(Math.max(...found));
   const y = items => bottom - items / most * (bottom - top);
@@ -79,7 +79,11 @@ function drawLatency() {
 // Lines at the quantiles, with labels that do not lie on each other.
 function marks(pen, x, left, width, top, bottom) {
   const limit = data.limits?.timeout_ns;
-  const all = [["50 %", latency.p50], ["90 %", latency.p90], ["99 %", latency.p99]];
+  const all = [];
+  for (const [name, value] of [["50 %", latency.p50], ["90 %", latency.p90], ["99 %", latency.p99]]) {
+    const last = all.at(-1);
+    if (last && showTime(last[1]) === showTime(value)) last[0] += `, ${name}`; else all.push([name, value]);
+  }
   if (limit && x(limit) < width) all.push(["limit", limit]);
   const ends = [-99, -99];
   for (const [name, value] of all) {

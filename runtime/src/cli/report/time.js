@@ -149,7 +149,7 @@ function drawRows() {
     for (let at = begin; at < end; at++) {
       const a = x(row.from[at]), b = x(row.to[at]);
       if (b < left) continue;
-      if (b - a >= 3) wide.push(at); else cover(busy, a - left, b - left + 0.2);
+      if (b - a >= 3) wide.push(at); else cover(busy, a - left, b - left);
       if (row.bad[at] && a - left < inner) bad[Math.max(0, Math.floor(a - left))] = 1;
     }
     pen.fillStyle = colors.busy;
@@ -161,7 +161,14 @@ function drawRows() {
     pen.globalAlpha = 1;
     for (const at of wide) drawSpan(pen, row, at, top, tall, left, width, x);
     pen.fillStyle = colors.bad;
-    for (let at = 0; at < inner; at++) if (bad[at]) pen.fillRect(left + at, top, 2, tall);
+    // Where they are many, they are not to hide that most of a row is well.
+    let last = -9;
+    for (let at = 0; at < inner; at++) {
+      if (!bad[at]) continue;
+      const close = at - last < 5 || bad.indexOf(1, at + 1) - at < 5 && bad.indexOf(1, at + 1) > 0;
+      last = at;
+      pen.fillRect(left + at, top, 2, close ? Math.max(tall * 0.36, 2) : tall);
+    }
     drawEnds(pen, row, top, tall, left, width, x);
     if (chosen && chosen.row === line) {
       pen.strokeStyle = colors.ink;
