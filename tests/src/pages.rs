@@ -1,6 +1,6 @@
 //! Pages for people: their blocks of code, and the commands in them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::root;
 
@@ -15,15 +15,44 @@ pub struct Example {
     pub expected: String,
 }
 
-/// The guides.
+/// The chapters of the book, its summary left out.
+pub fn chapters() -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    collect(&root().join("docs/src"), &mut found);
+    found.retain(|path| !path.ends_with("SUMMARY.md"));
+    found.sort();
+    found
+}
+
+/// The chapters that are written for the book: the others only quote what is kept, and checked, elsewhere.
 pub fn guides() -> Vec<PathBuf> {
-    let entries = root().join("docs").read_dir().expect("there are guides");
-    let paths = entries.flatten().map(|entry| entry.path());
-    let mut guides: Vec<_> = paths
-        .filter(|path| path.extension().is_some_and(|e| e == "md"))
-        .collect();
-    guides.sort();
+    let mut guides = chapters();
+    guides.retain(|path| {
+        let page = std::fs::read_to_string(path).expect("a chapter that can be read");
+        let quotes = |line: &&str| line.starts_with("{{#");
+        page.lines().any(|line| line.starts_with("```")) || !page.lines().any(|line| quotes(&line))
+    });
     guides
+}
+
+fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
+    let entries = folder
+        .read_dir()
+        .unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
+    for path in entries.flatten().map(|entry| entry.path()) {
+        if path.is_dir() {
+            collect(&path, found);
+        } else if path.extension().is_some_and(|e| e == "md") {
+            found.push(path);
+        }
+    }
+}
+
+/// The file of the repository that a relative link in a page means, from the top folder.
+pub fn target(page: &Path, link: &str) -> Option<PathBuf> {
+    let link = link.split('#').next().unwrap_or_default();
+    let path = page.parent()?.join(link).canonicalize().ok()?;
+    Some(path.strip_prefix(root()).ok()?.to_owned())
 }
 
 /// The fenced blocks of a page: the line where one begins, its language, its lines.

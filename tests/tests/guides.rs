@@ -1,6 +1,7 @@
-//! The guides in `docs`: every block of code is an excerpt of a file that is built and tested, or commands, which the
+//! The chapters of the book in `docs`: every block of code is an excerpt of a file that is built and tested, or commands, which the
 //! suite `readme` runs; and the guests that they quote do what the guides say, in each language.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -12,7 +13,7 @@ use wasmpool::objects::{
     Access, Array, Barrier, Condition, Event, Lock, Pipe, ReceiveError, Semaphore, Value,
 };
 use wasmpool::pool::{Error, Pool, PoolBuilder};
-use wasmpool_tests::pages::{blocks, guides};
+use wasmpool_tests::pages::{blocks, chapters, guides, target};
 use wasmpool_tests::{PATIENCE, Ran, Suite, built, patiently, root, wasmpool};
 
 /// The guests of the guides, and what each is written in.
@@ -77,28 +78,29 @@ fn has(file: &str, block: &[&str]) -> bool {
 }
 
 /// What is wrong with the blocks of a page.
-fn complaints(page: &str) -> Vec<String> {
+fn complaints(at: &Path, page: &str) -> Vec<String> {
     let lines: Vec<&str> = page.lines().collect();
     let mut found = Vec::new();
-    for (at, language, block) in blocks(page) {
+    for (line, language, block) in blocks(page) {
         if language == "console" {
             continue;
         }
-        let above = lines[..at - 1].iter().rev().find(|line| !line.is_empty());
+        let above = lines[..line - 1].iter().rev().find(|line| !line.is_empty());
         let source = above.and_then(|line| links(line).last());
-        let Some(path) = source.and_then(|target| target.strip_prefix("../")) else {
-            found.push(format!("line {at}: no link to a file in the line above"));
+        let Some(path) = source.and_then(|link| target(at, link)) else {
+            found.push(format!("line {line}: no link to a file in the line above"));
             continue;
         };
         let tested = ["examples/", "guest-sdk/", "tests/", "wit/"];
-        let text = std::fs::read_to_string(root().join(path));
+        let text = std::fs::read_to_string(root().join(&path));
+        let name = path.display();
         match text {
             Ok(text) if !has(&text, &block) => {
-                found.push(format!("line {at}: {path} has no such lines"));
+                found.push(format!("line {line}: {name} has no such lines"));
             }
             Ok(_) if tested.iter().any(|folder| path.starts_with(folder)) => {}
-            Ok(_) => found.push(format!("line {at}: {path} is nothing that is tested")),
-            Err(error) => found.push(format!("line {at}: {path}: {error}")),
+            Ok(_) => found.push(format!("line {line}: {name} is nothing that is tested")),
+            Err(error) => found.push(format!("line {line}: {name}: {error}")),
         }
     }
     found
@@ -106,12 +108,23 @@ fn complaints(page: &str) -> Vec<String> {
 
 fn blocks_are_true() {
     let guides = guides();
-    assert!(guides.len() >= 2, "{guides:?}");
+    for (name, least) in [
+        ("authors", 6),
+        ("wit", 6),
+        ("embedders", 4),
+        ("tutorial", 2),
+    ] {
+        let guide = guides
+            .iter()
+            .find(|path| path.file_stem() == Some(name.as_ref()));
+        let guide = guide.unwrap_or_else(|| panic!("no guide {name}"));
+        let page = std::fs::read_to_string(guide).expect("a guide that can be read");
+        let excerpts = blocks(&page).iter().filter(|b| b.1 != "console").count();
+        assert!(excerpts >= least, "{name}: {excerpts} excerpts");
+    }
     for guide in guides {
         let page = std::fs::read_to_string(&guide).expect("a guide that can be read");
-        let excerpts = blocks(&page).iter().filter(|b| b.1 != "console").count();
-        assert!(excerpts > 5, "{}: {excerpts} excerpts", guide.display());
-        let found = complaints(&page);
+        let found = complaints(&guide, &page);
         assert!(
             found.is_empty(),
             "{}:\n{}",
@@ -122,13 +135,14 @@ fn blocks_are_true() {
 }
 
 fn links_lead_somewhere() {
-    for guide in guides() {
-        let page = std::fs::read_to_string(&guide).expect("a guide that can be read");
-        let folder = guide.parent().expect("a folder");
-        for target in page.lines().flat_map(links) {
-            let path = target.split('#').next().unwrap_or_default();
-            let there = target.contains("://") || folder.join(path).exists();
-            assert!(there, "{}: {target}", guide.display());
+    for page in chapters()
+        .into_iter()
+        .chain([root().join("docs/src/SUMMARY.md")])
+    {
+        let text = std::fs::read_to_string(&page).expect("a page that can be read");
+        for link in text.lines().flat_map(links) {
+            let there = link.contains("://") || target(&page, link).is_some();
+            assert!(there, "{}: {link}", page.display());
         }
     }
 }
@@ -153,8 +167,10 @@ fn the_checks_find() {
         links("a [b](../c) and [d](e#f)").collect::<Vec<_>>(),
         ["../c", "e#f"]
     );
+    let at = root().join("docs/src/tutorial.md");
+    let complaints = |page: &str| complaints(&at, page);
     let page = |path: &str, code: &str| format!("From [it]({path}):\n\n```rust\n{code}\n```\n");
-    let square = "../examples/square/src/lib.rs";
+    let square = "../../examples/square/src/lib.rs";
     assert!(
         complaints(&page(
             square,
@@ -163,7 +179,7 @@ fn the_checks_find() {
         .is_empty()
     );
     assert_eq!(complaints(&page(square, "fn cube(x: i64) {")).len(), 1);
-    assert_eq!(complaints(&page("../README.md", "# wasmpool")).len(), 1);
+    assert_eq!(complaints(&page("../../README.md", "# wasmpool")).len(), 1);
     assert_eq!(complaints("Nothing:\n\n```rust\nfn f() {}\n```\n").len(), 1);
     assert!(complaints("```console\n$ true\n```\n").is_empty());
 }

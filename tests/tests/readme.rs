@@ -91,10 +91,17 @@ fn examples_have_commands() {
 }
 
 fn guides_leave_no_command_out() {
+    // What is embedded is a Rust program, run by a test of its own.
+    let without = |guide: &Path| guide.ends_with("embedders.md");
     for guide in guides() {
         let text = std::fs::read_to_string(&guide).expect("a guide that can be read");
         let lines = text.lines().filter(|line| line.starts_with("$ ")).count();
-        assert!(lines > 0, "{} shows no command", guide.display());
+        assert_eq!(
+            lines == 0,
+            without(&guide),
+            "{} shows no command",
+            guide.display()
+        );
         assert_eq!(examples(&text).len(), lines, "{}", guide.display());
     }
 }

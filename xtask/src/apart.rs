@@ -1,14 +1,15 @@
-//! Packages that are workspaces of their own: they take modules of the runtime in by path, so as to build in seconds,
-//! without the engine.
+//! Packages that are workspaces of their own.
 //!
-//! `fuzz` gives damaged bytes to all that reads hostile ones; `loom` checks models of what is shared without a lock.
+//! `fuzz` gives damaged bytes to all that reads hostile ones; `loom` checks models of what is shared without a lock. They
+//! take modules of the runtime in by path, so as to build in seconds, without the engine. `docs/render` renders the book;
+//! nothing else is to be built with what it needs.
 
 use anyhow::Result;
 
 use crate::project::Project;
 use crate::run;
 
-const PACKAGES: [&str; 2] = ["fuzz", "loom"];
+const PACKAGES: [&str; 3] = ["fuzz", "loom", "docs/render"];
 
 /// Checks the format of each, and runs its tests.
 ///

@@ -3,6 +3,7 @@
 //! This file owns the command line; each command is a module. Nothing here is linked into what the project ships.
 
 mod apart;
+mod book;
 mod browser;
 mod ci;
 mod demo;
@@ -29,6 +30,7 @@ Commands:
   setup           make a compiler for WebAssembly guests available
   guests          build every guest into <target>/guests/*.wasm
   languages [NAME...]  build only the guests in C, JavaScript, Python and Zig, or in those named
+  book            render the documents as a site, into <target>/book
   browser         make a browser available for the tests that open pages
   test [ARG...]   build the guests, then run cargo test --workspace ARG...
   demo            build a release and map a guest over real source files
@@ -71,6 +73,7 @@ fn dispatch(command: &str, rest: &[String]) -> Result<()> {
         "setup" => toolchain::set_up(&project)?.require(),
         "guests" => guests::build(&project, &toolchain::set_up(&project)?).map(drop),
         "languages" => languages::build(&project, &guests::folder(&project), rest).map(drop),
+        "book" => book::render(&project),
         "browser" => browser::set_up(&project).map(drop),
         "test" => test::run(&project, rest).map(drop),
         "demo" => demo::run(&project),

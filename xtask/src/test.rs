@@ -8,7 +8,7 @@ use anyhow::Result;
 
 use crate::guests::{self, Guests};
 use crate::project::Project;
-use crate::{browser, languages, run, toolchain};
+use crate::{book, browser, languages, run, toolchain};
 
 /// Tells tests where the built guests are. Unset means that there are none, and that tests of guests are skipped.
 const GUESTS_VARIABLE: &str = "WASMPOOL_GUESTS";
@@ -31,6 +31,7 @@ pub fn run(project: &Project, args: &[String]) -> Result<Guests> {
     } else {
         command.env(GUESTS_VARIABLE, &guests.folder);
     }
+    book::render(project)?;
     if let Err(reason) = browser::set_up(project) {
         eprintln!("warning: no browser: every test that opens a page is SKIPPED: {reason:#}");
     }
