@@ -5,7 +5,8 @@
 //! - `items`: where items come from; `csv`: rows as items; `names`: what an item is called; `json`: texts of guests as lines.
 //! - `output`: what is printed of an outcome; `directory`: a file an item.
 //! - `progress`: what is shown while a job goes on; `summary`, `report`: what is told at its end.
-//! - `console`: all that goes to standard error; `line`: a line of it that is drawn anew; `signal`: Ctrl-C; `exit`: exit codes.
+//! - `console`: all that goes to standard error; `line`: a line of it that is drawn anew; `signal`: Ctrl-C; `figures`: numbers with
+//!   three digits; `exit`: exit codes.
 //! - `project`: a project in place of a module, which is built first.
 //! - `map`, `run`, `pipeline`, `inspect`, `check`, `top`, `new`, `audit`, `bench`, `cache`: the commands.
 //!
@@ -21,6 +22,7 @@ mod console;
 mod csv;
 mod directory;
 pub mod exit;
+mod figures;
 mod inspect;
 mod items;
 mod json;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::figures;
 use super::values::show_size;
 use crate::pool::{Recording, Stats, WorkerEnd};
 
@@ -38,7 +39,8 @@ impl Summary {
         if let Some(recording) = &self.recording {
             let time = &recording.latency;
             if time.count > 0 {
-                let [p50, p90, p99, max] = [time.p50, time.p90, time.p99, time.max].map(show_nanos);
+                let [p50, p90, p99, max] =
+                    [time.p50, time.p90, time.p99, time.max].map(figures::time);
                 let _ = writeln!(
                     text,
                     "time of an item: median {p50}, p90 {p90}, p99 {p99}, longest {max}"
@@ -55,9 +57,9 @@ impl Summary {
         if let Some(cpu) = self.cpu_nanos() {
             let each = match self.ended() {
                 0 => String::new(),
-                items => format!(", {} an item", show_nanos(cpu / items)),
+                items => format!(", {} an item", figures::time(cpu / items)),
             };
-            let _ = writeln!(text, "processor: {} in workers{each}", show_nanos(cpu));
+            let _ = writeln!(text, "processor: {} in workers{each}", figures::time(cpu));
         }
         if let Some(bytes) = self.recording.as_ref().and_then(|r| r.peak_bytes) {
             let _ = writeln!(text, "memory: {} in the largest worker", show_size(bytes));
@@ -164,21 +166,6 @@ fn counted(pairs: Vec<(&'static str, u64)>) -> String {
     }
 }
 
-/// A time with three digits and its unit.
-pub fn show_nanos(nanos: u64) -> String {
-    let (value, unit) = match nanos {
-        0..1_000 => return format!("{nanos} ns"),
-        1_000..1_000_000 => (nanos as f64 / 1e3, "\u{b5}s"),
-        1_000_000..1_000_000_000 => (nanos as f64 / 1e6, "ms"),
-        _ => (nanos as f64 / 1e9, "s"),
-    };
-    match value {
-        value if value >= 100.0 => format!("{value:.0} {unit}"),
-        value if value >= 10.0 => format!("{value:.1} {unit}"),
-        value => format!("{value:.2} {unit}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -266,18 +253,5 @@ mod tests {
             !text.contains("processor") && !text.contains("fuel"),
             "{text}"
         );
-    }
-
-    #[test]
-    fn times_have_three_digits() {
-        for (nanos, text) in [
-            (0, "0 ns"),
-            (999, "999 ns"),
-            (1_234, "1.23 \u{b5}s"),
-            (12_345_678, "12.3 ms"),
-            (123_000_000_000, "123 s"),
-        ] {
-            assert_eq!(show_nanos(nanos), text);
-        }
     }
 }

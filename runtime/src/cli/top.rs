@@ -8,11 +8,9 @@ use std::io::{self, IsTerminal, Write};
 
 use super::args::TopArgs;
 use super::exit::{self, Problem};
+use super::figures::{grouped, size, time};
 use super::print;
-use super::progress::grouped;
 use super::signal::Interrupt;
-use super::summary::show_nanos;
-use super::values::show_size;
 use crate::monitor::{Program, programs};
 use crate::pool::{Snapshot, WorkerNow, WorkerState};
 use crate::sys::terminal::{self, Mode};
@@ -160,8 +158,8 @@ fn table(programs: &[Program]) -> String {
                 "  {:<20} {:>9} {:>12} {:>12} {:>8}",
                 name(&queue.name),
                 grouped(queue.messages),
-                show_size(queue.bytes),
-                show_size(queue.most_bytes),
+                size(queue.bytes),
+                size(queue.most_bytes),
                 queue.waiting
             );
         }
@@ -179,7 +177,7 @@ fn append_pool(out: &mut String, pool: &Snapshot) {
         grouped(stats.done),
         grouped(failed),
         grouped(stats.workers_replaced),
-        show_nanos(pool.at)
+        time(pool.at)
     );
     for job in &pool.jobs {
         let total = job
@@ -219,9 +217,9 @@ fn append_worker(out: &mut String, worker: &WorkerNow) {
         format!("{}.{}", worker.slot, worker.generation),
         worker.pid.map_or("-".into(), |pid| pid.to_string()),
         known(worker.item),
-        show_nanos(worker.since_nanos),
+        time(worker.since_nanos),
         grouped(worker.items_given),
-        worker.resident_bytes.map_or("-".into(), show_size)
+        worker.resident_bytes.map_or("-".into(), size)
     );
 }
 
@@ -296,10 +294,10 @@ mod tests {
   the pool: 1,200 items done, 0 failed, 0 workers replaced, open for 2.00 s
   evil\\u{1b}[2J: 1,200 of 10,000 done, 34 failed, 200 waiting
   WORKER       PID  STATE            ITEM       SINCE     GIVEN       MEMORY
-  0.3         4711  busy            1,234     12.3 ms     4,096        6 MiB
-  1.3            -  starting            -     12.3 ms     4,096        6 MiB
+  0.3         4711  busy            1,234     12.3 ms     4,096     6.00 MiB
+  1.3            -  starting            -     12.3 ms     4,096     6.00 MiB
   QUEUE                 MESSAGES        BYTES           OF  WAITING
-  results                     12   3000 bytes       64 MiB        1
+  results                     12     2.93 KiB     64.0 MiB        1
 "
         );
         assert!(table(&[]).starts_with("no pool runs"));

@@ -95,7 +95,7 @@ mod tests {
         assert_eq!(found().len(), 0, "a missing directory is none");
         let queue = crate::objects::Queue::builder().name("told of").build();
         queue.try_put(b"12345").unwrap();
-        let monitor = server::Monitor::start_in(dir.clone(), std::time::Duration::ZERO).unwrap();
+        let monitor = Monitor::start_in(dir.clone(), std::time::Duration::ZERO).unwrap();
         let start = std::time::Instant::now();
         let program = loop {
             if let Some(program) = found().pop() {

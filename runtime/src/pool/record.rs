@@ -74,6 +74,8 @@ pub struct WorkerLife {
     pub slot: u32,
     /// Which of the workers that had the place, from 1.
     pub generation: u32,
+    /// The number of its process, once it has said that it lives. `None` of threads.
+    pub pid: Option<u32>,
     /// When it was started.
     pub started: u64,
     /// When it was ready, if it was.
@@ -213,6 +215,7 @@ impl Recorder {
             Some(_) => self.lives.push(WorkerLife {
                 slot: at as u32,
                 generation,
+                pid: None,
                 started,
                 ready: None,
                 ended: None,
@@ -228,6 +231,13 @@ impl Recorder {
             last: self.lanes[at].last,
             ..Lane::default()
         };
+    }
+
+    /// It says that it lives.
+    pub fn born(&mut self, at: usize, pid: u32) {
+        if let Some(life) = self.life(at) {
+            life.pid = Some(pid);
+        }
     }
 
     /// It says that it is ready.

@@ -21,7 +21,7 @@ use crate::run;
 
 /// What guests can be written in, besides Rust.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Language {
+pub enum Language {
     C,
     JavaScript,
     Python,

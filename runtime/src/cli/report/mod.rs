@@ -2,17 +2,14 @@
 //!
 //! - `html`: the page, put together from its template (`page.html`), its looks (`page.css`) and its scripts (`data.js`: what
 //!   was recorded; `time.js`, `curves.js`: drawn over time; `input.js`: moving and zooming; `latency.js`; `lists.js`).
-//! - `parts`: what it says in plain HTML; `figures`: how numbers are written.
-//! - `trace`: the events. This file owns what both are made of, [`Story`], and the data of the page.
+//! - `parts`: what the page says in plain HTML. `trace`: the events.
 //!
-//! Everything that a guest may have said (messages, names, backtraces) is data here; `html` owns how it is escaped.
+//! This file owns what both are made of, [`Story`], and the data of the page. Everything that a guest may have said
+//! (messages, names, backtraces) is data here; `html` owns how it is escaped.
 
-mod figures;
 mod html;
 mod parts;
 mod trace;
-
-pub use self::html::page;
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -20,6 +17,8 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
+
+pub use html::page;
 
 use super::exit::Problem;
 use super::progress::Sample;
@@ -161,7 +160,7 @@ impl Story<'_> {
     /// # Errors
     /// If it cannot be written.
     pub fn report(&self, to: Output) -> Result<(), Problem> {
-        let page = html::page(&self.data());
+        let page = page(&self.data());
         to.write(|out| out.write_all(page.as_bytes()))
     }
 
@@ -182,7 +181,8 @@ impl Story<'_> {
                 "started": worker.started,
                 "ready": worker.ready,
                 "ended": worker.ended.map(|(at, _)| at),
-                "why": worker.ended.map(|(_, why)| why.name()),
+                "pid": worker.pid,
+                "why": worker.ended.and_then(|(_, why)| end_name(why)),
                 "cpu": worker.usage.map(|usage| usage.cpu_nanos),
                 "peak_bytes": worker.usage.map(|usage| usage.peak_bytes),
             })

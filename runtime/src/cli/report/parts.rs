@@ -6,7 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::{Map, Value};
 
-use super::figures::{grouped, percent, short, size, time, whole};
+use super::super::figures::{grouped, percent, short, size, time, whole};
 use super::html::text;
 
 /// So many failures can be read without a script.

@@ -69,6 +69,9 @@ impl Core {
                 let lives = place.link.as_ref().is_some_and(HostLink::is_held);
                 // While its socket is held the process has not ended, so that the number still means it.
                 if let (Some(Ok(process)), true) = (process, lives) {
+                    if let Some(recorder) = &mut self.recorder {
+                        recorder.born(at, process.pid());
+                    }
                     place.kill = Some(Box::new(process));
                 }
                 if matches!(place.slot.state(), State::Ending { .. })

@@ -1,4 +1,4 @@
-//! Figures as a page shows them: three digits and a unit.
+//! Figures as people read them: three digits and a unit. Pure functions.
 
 /// A number with its thousands apart.
 pub fn grouped(number: u64) -> String {
