@@ -109,12 +109,12 @@ fn flags_become_options() {
 fn a_seed_is_told_from_an_item() {
     let args = map(&["m:f", "--deterministic", "7"]).unwrap();
     assert_eq!(
-        (args.deterministic, args.items),
+        (args.deterministic, args.job.items),
         (Some(0), vec!["7".into()])
     );
     let args = map(&["m:f", "--deterministic=7", "--fuel=1000", "8"]).unwrap();
     assert_eq!((args.deterministic, args.fuel), (Some(7), Some(1000)));
-    assert_eq!(args.items, ["8"]);
+    assert_eq!(args.job.items, ["8"]);
 }
 
 #[test]
