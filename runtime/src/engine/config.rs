@@ -21,7 +21,7 @@ use crate::mode::CodeMode;
 use crate::sys::memory::PAGE;
 
 /// Raised when the same module would become other code, or another manifest, though no version number changed.
-const REVISION: u32 = 4;
+const REVISION: u32 = 5;
 /// Frames of a guest's backtrace, at most.
 const BACKTRACE_FRAMES: usize = 32;
 /// Frames of a sample, at most: what is left out of it is what called all the rest.

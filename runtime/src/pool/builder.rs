@@ -440,6 +440,17 @@ impl PoolBuilder {
         Ok(pool)
     }
 
+    /// Describes a module as [`inspect`] does, within the builder's limits; what is compiled for it is looked for in the
+    /// cache, and kept there.
+    ///
+    /// # Errors
+    /// As [`inspect`].
+    pub fn describe(&self, module: &[u8]) -> Result<Manifest, Error> {
+        let (code, _) = self.compile(module, &CodeMode::default())?;
+        code.manifest.fits(&self.limits)?;
+        Ok(code.manifest)
+    }
+
     /// How far items are kept apart, where the options say that without a contradiction.
     fn chosen_isolation(&self) -> Result<Isolation, Error> {
         match (self.deterministic, self.isolation) {
@@ -889,18 +900,7 @@ impl Pool {
             }),
             Ok(found) => Ok(Target::Export(found.name.clone())),
             Err(_) if self.shared.core().has_tasks() && self.manifest.functions.is_empty() => {
-                let names: Vec<String> = tasks.into_iter().map(|t| t.name).collect();
-                let near = |name: &&String| strsim::damerau_levenshtein(name, function);
-                let nearest = names
-                    .iter()
-                    .min_by_key(near)
-                    .filter(|n| near(n) <= 1 + function.len() / 4)
-                    .cloned();
-                Err(Error::Task {
-                    wanted: crate::text::printable(function, 200),
-                    tasks: names,
-                    nearest,
-                })
+                Err(Error::no_task(function, tasks))
             }
             Err(e) => Err(e.into()),
         }
