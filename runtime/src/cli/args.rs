@@ -396,7 +396,8 @@ pub struct RunArgs {
 /// `wasmpool pipeline`.
 #[derive(Debug, Args)]
 pub struct PipelineArgs {
-    /// A TOML file: its processes, and what they share; paths in it start from its own folder
+    /// A TOML file: its processes, and what they share; paths in it start from its own folder. A module that is a folder is a
+    /// project, which is built first, outside of any sandbox
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub file: PathBuf,
 
@@ -518,7 +519,8 @@ pub struct AuditArgs {
     #[arg(short, long)]
     pub verbose: bool,
 
-    /// Run your own module instead, and tell what stopped each of its functions
+    /// Run your own module instead, and tell what stopped each of its functions; a project's folder is built first, outside
+    /// of any sandbox
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Your own module")]
     pub module: Option<PathBuf>,
 

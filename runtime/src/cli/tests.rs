@@ -32,9 +32,12 @@ fn the_description_of_the_command_line_is_sound() {
 #[test]
 fn items_that_look_like_flags() {
     let args = map(&["m.wasm:f", "-5", "--workers", "2", "-1.5e3", "x"]).unwrap();
-    assert_eq!(args.items, ["-5", "-1.5e3", "x"]);
-    assert_eq!(args.workers, Some(2));
-    assert_eq!(map(&["m", "--", "--x", "-v"]).unwrap().items, ["--x", "-v"]);
+    assert_eq!(args.job.items, ["-5", "-1.5e3", "x"]);
+    assert_eq!(args.job.workers, Some(2));
+    assert_eq!(
+        map(&["m", "--", "--x", "-v"]).unwrap().job.items,
+        ["--x", "-v"]
+    );
 }
 
 #[test]
