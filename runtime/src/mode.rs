@@ -14,6 +14,9 @@ pub struct CodeMode {
     /// Instances start from copies of their memory's image instead of mappings of it, so that parts of memory can be
     /// replaced by buffers and put back. For processes only.
     pub attach: bool,
+    /// Workers take a sample of where they are at each interruption, and go on: for profiles. Together with `epochs`, and
+    /// for processes only. Debug information is not kept.
+    pub profile: bool,
 }
 
 impl CodeMode {
@@ -23,6 +26,16 @@ impl CodeMode {
             epochs,
             deterministic: false,
             attach: false,
+            profile: false,
+        }
+    }
+
+    /// The same with samples at interruptions, or without.
+    pub fn profile(self, profile: bool) -> Self {
+        CodeMode {
+            epochs: self.epochs || profile,
+            profile,
+            ..self
         }
     }
 

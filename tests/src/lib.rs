@@ -4,6 +4,7 @@
 mod bombs;
 mod browser;
 mod hostile;
+mod open;
 pub mod pages;
 mod places;
 mod proc;
@@ -15,6 +16,7 @@ mod terminal;
 pub use bombs::{Bomb, Bursts, bombs, small_component};
 pub use browser::{Browser, Look, Page, browser};
 pub use hostile::{Became, Expected, Guest, hostile_guests};
+pub use open::{open, open_within};
 pub use places::{Copied, Temporary, built, copied, guests, module, program, root, temporary};
 pub use proc::{Process, Watched, fork_servers, running, running_program, workers};
 pub use random::Random;

@@ -173,7 +173,8 @@ fn signatures() {
     assert_eq!(ran.exits(0).lines(), ["square: Squares a number."]);
     let ran = wasmpool(["map", &(guest("square.wasm") + ":sqare"), "--sig"]).run();
     ran.exits(2)
-        .says("there is no task `sqare`; there are square");
+        .says("the module has no task `sqare`; it has square")
+        .says("did you mean `square`?");
 }
 
 /// What `check` answers, and with which code: everything that a map would stumble over.

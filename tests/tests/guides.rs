@@ -3,18 +3,16 @@
 
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value as Json;
 use wasmpool::failure::FailureKind;
-use wasmpool::limits::Limits;
 use wasmpool::objects::{
     Access, Array, Barrier, Condition, Event, Lock, Pipe, ReceiveError, Semaphore, Value,
 };
-use wasmpool::pool::{Error, Pool, PoolBuilder};
+use wasmpool::pool::{Error, Pool};
 use wasmpool_tests::pages::{blocks, chapters, guides, target};
-use wasmpool_tests::{PATIENCE, Ran, Suite, built, patiently, root, wasmpool};
+use wasmpool_tests::{PATIENCE, Ran, Suite, built, open, open_within, patiently, root, wasmpool};
 
 /// The guests of the guides, and what each is written in.
 const GUESTS: [(&str, &str); 2] = [("rust", "guide"), ("python", "guide-python")];
@@ -182,23 +180,6 @@ fn the_checks_find() {
     assert_eq!(complaints(&page("../../README.md", "# wasmpool")).len(), 1);
     assert_eq!(complaints("Nothing:\n\n```rust\nfn f() {}\n```\n").len(), 1);
     assert!(complaints("```console\n$ true\n```\n").is_empty());
-}
-
-fn open(builder: PoolBuilder, guest: &str) -> Pool {
-    open_within(builder, guest, PATIENCE)
-}
-
-fn open_within(builder: PoolBuilder, guest: &str, timeout: Duration) -> Pool {
-    // One at a time, so that what takes seconds to compile is compiled once and then found in the cache.
-    static OPENING: Mutex<()> = Mutex::new(());
-    let mut limits = Limits::new().timeout(timeout);
-    limits.compile_timeout = PATIENCE;
-    let module = built(guest).expect("only run with this guest");
-    let opened = {
-        let _turn = OPENING.lock().unwrap_or_else(PoisonError::into_inner);
-        builder.workers(2).limits(limits).open(module)
-    };
-    opened.expect("the module can be used")
 }
 
 #[track_caller]

@@ -3,14 +3,13 @@
 
 use std::collections::HashMap;
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 use wasmpool::failure::FailureKind;
-use wasmpool::limits::Limits;
 use wasmpool::objects::{Access, Buffer, Queue};
-use wasmpool::pool::{Direction, Error, Pool, PoolBuilder};
-use wasmpool_tests::{PATIENCE, Suite, built, guests, patiently, root, temporary, wasmpool};
+use wasmpool::pool::{Direction, Error, Pool};
+use wasmpool_tests::{Ran, Suite, built, guests, open, patiently, root, temporary, wasmpool};
 
 const LANGUAGES: [&str; 5] = ["c", "javascript", "python", "rust", "zig"];
 /// The guests of the types, and what each is written in.
@@ -56,6 +55,15 @@ fn main() -> ExitCode {
                 no_such_value(guest);
             });
     }
+    let programs: [(&str, fn()); 3] = [
+        ("bytes", go_bytes),
+        ("logs", go_logs),
+        ("failures", go_failures),
+    ];
+    for (feature, run) in programs {
+        let built = built("lang-go").map(drop);
+        suite = suite.where_possible(format!("go::{feature}"), built, run);
+    }
     for (at, from) in LANGUAGES.into_iter().enumerate() {
         let to = LANGUAGES[(at + 1) % LANGUAGES.len()];
         let built = [from, to].map(|language| built(&guest(language)).map(drop));
@@ -72,19 +80,6 @@ fn main() -> ExitCode {
 
 fn guest(language: &str) -> String {
     format!("lang-{language}")
-}
-
-fn open(builder: PoolBuilder, guest: &str) -> Pool {
-    // One at a time, so that what takes seconds to compile is compiled once and then found in the cache.
-    static OPENING: Mutex<()> = Mutex::new(());
-    let mut limits = Limits::new().timeout(PATIENCE);
-    limits.compile_timeout = PATIENCE;
-    let module = built(guest).expect("only run with this guest");
-    let opened = {
-        let _turn = OPENING.lock().unwrap_or_else(PoisonError::into_inner);
-        builder.workers(2).limits(limits).open(module)
-    };
-    opened.expect("the module can be used")
 }
 
 fn pool(language: &str) -> Pool {
@@ -237,6 +232,37 @@ fn logs(language: &str) {
     seen.sort();
     let expected = [TEXT, ""].map(|text| format!("{} words", word_total(text)));
     assert_eq!(seen, [(0, expected[0].clone()), (1, expected[1].clone())]);
+}
+
+/// The program in Go, for one of its tasks.
+fn go(task: &str, args: &[&str]) -> Ran {
+    let module = built("lang-go").expect("only run with this guest");
+    let module = module.to_str().expect("a path that is text");
+    wasmpool([&["map", module, "--arg", task], args].concat()).run()
+}
+
+fn go_bytes() {
+    let folder = temporary();
+    let file = folder.write("bytes", [0, 255, b'\n', 7]);
+    let ran = go("reverse", &["--output", "raw", "--files", &file]).exits(0);
+    assert_eq!(ran.stdout, [7, b'\n', 255, 0]);
+}
+
+fn go_logs() {
+    let ran = go("word-count", &["--output", "raw", TEXT, "a a"]).exits(0);
+    assert_eq!(ran.json(), [json!(counted(TEXT)), json!([["a", 2]])]);
+    let said = format!("item 0 info: a text of {} bytes", TEXT.len());
+    ran.says(&said).says("item 1 info: a text of 3 bytes");
+}
+
+fn go_failures() {
+    let ran = go("square", &["--output", "raw", "-12", "four"]).exits(1);
+    assert_eq!(ran.text(), "144");
+    ran.says("item 1 (four): failed: exit code 1")
+        .says("invalid syntax");
+    go("sqare", &["1"])
+        .exits(1)
+        .says("there is no task \"sqare\"");
 }
 
 /// One language puts the words, another one counts them.

@@ -32,6 +32,11 @@ fn main() -> ExitCode {
     let make = works("make", &["--version"]);
     suite
         .where_possible("a_folder_is_built", make.clone(), a_folder_is_built)
+        .where_possible(
+            "a_folder_in_a_pipeline",
+            make.clone(),
+            a_folder_in_a_pipeline,
+        )
         .where_possible("a_failed_build_is_shown", make, a_failed_build_is_shown)
         .test("a_missing_tool_is_named", a_missing_tool_is_named)
         .test("a_folder_without_project", a_folder_without_project)
@@ -195,6 +200,52 @@ fn a_folder_is_built() {
         ran.text().contains(&format!("module: {built}\n")),
         "{ran:?}"
     );
+    let profiled = format!("{place}:square");
+    let ran = wasmpool(["profile", &profiled, "3"]).run().exits(0);
+    assert!(ran.text().contains(" samples, "), "{ran:?}");
+    let audit = [
+        "audit",
+        "--no-strict",
+        "--function",
+        "square",
+        "--items",
+        "3",
+        "--module",
+    ];
+    let ran = wasmpool([&audit[..], &[&place]].concat()).run().exits(0);
+    assert!(ran.text().contains("square"), "{ran:?}");
+}
+
+/// Two processes of one project and one of a module: the project is built once, and only it.
+fn a_folder_in_a_pipeline() {
+    let square = root().join("examples/square-wat/square.wat");
+    let text = format!(
+        "build/square.wasm: again\n\tmkdir -p build; cp {} $@\nagain:\n.PHONY: again\n",
+        square.display()
+    );
+    let (folder, place) = makefile(&text);
+    let process = |name: &str, module: &str, item: i32| {
+        format!("[[process]]\nname = '{name}'\nmodule = '{module}'\nargs = [{item}]\n")
+    };
+    let processes = [
+        process("a", "project", 3),
+        process("b", &place, 4),
+        process("c", &square.display().to_string(), 5),
+    ];
+    let file = folder.write("pipeline.toml", processes.concat());
+    let ran = wasmpool(["pipeline", &file])
+        .run()
+        .exits(0)
+        .says("building: make (in ");
+    assert_eq!(ran.stderr.matches("building: ").count(), 1, "{ran:?}");
+    let mut lines = ran.lines();
+    lines.sort_unstable();
+    let wanted = ["a", "b", "c"].into_iter().zip([9, 16, 25]);
+    let wanted = wanted.map(|(name, ok)| format!("{{\"process\":\"{name}\",\"ok\":{ok}}}"));
+    assert_eq!(lines, wanted.collect::<Vec<_>>());
+
+    let broken = folder.write("broken.toml", process("a", "nothing-here", 1));
+    wasmpool(["pipeline", &broken]).run().exits(2);
 }
 
 fn a_failed_build_is_shown() {

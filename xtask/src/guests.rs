@@ -64,14 +64,21 @@ pub fn build(project: &Project, toolchain: &Toolchain) -> Result<Guests> {
     fs::create_dir_all(&guests.folder)
         .with_context(|| format!("cannot create {}", guests.folder.display()))?;
 
-    for (target, packages) in by_target(&project.members)? {
+    for ((target, profile), packages) in by_target(&project.members)? {
         let files = packages.iter().map(|package| file_name(package, &target));
         if !toolchain.targets.contains(&target.as_str()) {
             guests.skipped.extend(files);
             continue;
         }
         guests.built.extend(files);
-        let modules = compile(project, toolchain, &guests.folder, &target, &packages)?;
+        let build = Build {
+            project,
+            toolchain,
+            folder: &guests.folder,
+            target: &target,
+            profile,
+        };
+        let modules = build.run(&packages)?;
         for package in packages {
             let [module] = modules.get(&package.id).map_or(&[][..], Vec::as_slice) else {
                 bail!(
@@ -104,10 +111,18 @@ pub fn build(project: &Project, toolchain: &Toolchain) -> Result<Guests> {
     Ok(guests)
 }
 
-fn by_target(members: &[Package]) -> Result<BTreeMap<String, Vec<&Package>>> {
-    let mut map: BTreeMap<String, Vec<&Package>> = BTreeMap::new();
+/// Packages by target and cargo's profile.
+type ByTarget<'a> = BTreeMap<(String, &'static str), Vec<&'a Package>>;
+
+fn by_target(members: &[Package]) -> Result<ByTarget<'_>> {
+    let mut map = ByTarget::new();
     for package in members {
-        for target in package.guest_targets()? {
+        let guest = package.guest()?;
+        let profile = match guest.debug {
+            true => "guest-debug",
+            false => "guest",
+        };
+        for target in guest.targets {
             if !TARGETS.contains(&target.as_str()) {
                 bail!(
                     "{}: `{target}` is no target for guests; these are: {}",
@@ -115,7 +130,7 @@ fn by_target(members: &[Package]) -> Result<BTreeMap<String, Vec<&Package>>> {
                     TARGETS.join(", ")
                 );
             }
-            map.entry(target).or_default().push(package);
+            map.entry((target, profile)).or_default().push(package);
         }
     }
     Ok(map)
@@ -139,40 +154,42 @@ struct Artifact {
     filenames: Vec<PathBuf>,
 }
 
-/// One cargo command for all packages of a target. The modules it made, by package identifier.
-fn compile(
-    project: &Project,
-    toolchain: &Toolchain,
-    folder: &Path,
-    target: &str,
-    packages: &[&Package],
-) -> Result<BTreeMap<String, Vec<PathBuf>>> {
-    let mut command = project.cargo(&["build", "--profile", "guest", "--target", target]);
-    command.args([
-        "--message-format",
-        "json-render-diagnostics",
-        "--target-dir",
-    ]);
-    command.arg(folder);
-    for package in packages {
-        command.args(["-p", &package.name]);
-    }
-    use_compiler(&mut command, toolchain.rustc.as_deref());
+/// One cargo command.
+struct Build<'a> {
+    project: &'a Project,
+    toolchain: &'a Toolchain,
+    folder: &'a Path,
+    target: &'a str,
+    profile: &'static str,
+}
 
-    let mut modules: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
-    for line in run::output(&mut command)?.split(|byte| *byte == b'\n') {
-        if line.is_empty() {
-            continue;
+impl Build<'_> {
+    /// Builds packages. The modules it made, by package identifier.
+    fn run(&self, packages: &[&Package]) -> Result<BTreeMap<String, Vec<PathBuf>>> {
+        let mut command = self.project.cargo(&["build", "--target", self.target]);
+        command.args(["--profile", self.profile]);
+        command.args(["--message-format", "json-render-diagnostics"]);
+        command.arg("--target-dir").arg(self.folder);
+        for package in packages {
+            command.args(["-p", &package.name]);
         }
-        let message: Artifact =
-            serde_json::from_slice(line).context("cargo build gave something unexpected")?;
-        if message.reason == "compiler-artifact" {
-            let is_module = |path: &PathBuf| path.extension().is_some_and(|ext| ext == "wasm");
-            let found = message.filenames.into_iter().filter(is_module);
-            modules.entry(message.package_id).or_default().extend(found);
+        use_compiler(&mut command, self.toolchain.rustc.as_deref());
+
+        let mut modules: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
+        for line in run::output(&mut command)?.split(|byte| *byte == b'\n') {
+            if line.is_empty() {
+                continue;
+            }
+            let message: Artifact =
+                serde_json::from_slice(line).context("cargo build gave something unexpected")?;
+            if message.reason == "compiler-artifact" {
+                let is_module = |path: &PathBuf| path.extension().is_some_and(|ext| ext == "wasm");
+                let found = message.filenames.into_iter().filter(is_module);
+                modules.entry(message.package_id).or_default().extend(found);
+            }
         }
+        Ok(modules)
     }
-    Ok(modules)
 }
 
 fn use_compiler(command: &mut Command, rustc: Option<&Path>) {

@@ -55,6 +55,17 @@ struct Metadata {
 struct GuestTable {
     guest: bool,
     targets: Option<Vec<String>>,
+    #[serde(default)]
+    debug: bool,
+}
+
+/// What a package is as a guest.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct GuestKind {
+    /// The targets that it is to be built for: none if it is no guest.
+    pub targets: Vec<String>,
+    /// Whether it keeps its debug information.
+    pub debug: bool,
 }
 
 impl Project {
@@ -108,13 +119,13 @@ impl Package {
         self.manifest_path.parent().unwrap_or(&self.manifest_path)
     }
 
-    /// The targets that this package is to be built for as a guest: none if it is no guest.
+    /// What this package is as a guest.
     ///
     /// # Errors
-    /// When `[package.metadata.wasmpool]` holds anything but `guest` and `targets`.
-    pub fn guest_targets(&self) -> Result<Vec<String>> {
+    /// When `[package.metadata.wasmpool]` holds anything but `guest`, `targets` and `debug`.
+    pub fn guest(&self) -> Result<GuestKind> {
         let Some(table) = self.metadata.get("wasmpool") else {
-            return Ok(Vec::new());
+            return Ok(GuestKind::default());
         };
         let table: GuestTable = serde_json::from_value(table.clone()).with_context(|| {
             format!(
@@ -122,10 +133,13 @@ impl Package {
                 self.manifest_path.display()
             )
         })?;
-        Ok(match (table.guest, table.targets) {
-            (false, _) => Vec::new(),
-            (true, Some(targets)) => targets,
-            (true, None) => vec![DEFAULT_TARGET.to_owned()],
+        Ok(GuestKind {
+            targets: match (table.guest, table.targets) {
+                (false, _) => Vec::new(),
+                (true, Some(targets)) => targets,
+                (true, None) => vec![DEFAULT_TARGET.to_owned()],
+            },
+            debug: table.debug,
         })
     }
 }
@@ -160,7 +174,9 @@ mod tests {
     #[test]
     fn guests_are_found_by_their_metadata() {
         let check = |metadata, expected: &[&str]| {
-            assert_eq!(package(metadata).guest_targets().unwrap(), expected);
+            let guest = package(metadata).guest().unwrap();
+            assert_eq!(guest.targets, expected);
+            assert!(!guest.debug);
         };
         check(serde_json::json!(null), &[]);
         check(serde_json::json!({"other": 1}), &[]);
@@ -173,12 +189,14 @@ mod tests {
             serde_json::json!({"wasmpool": {"guest": true, "targets": ["wasm32-wasip2"]}}),
             &["wasm32-wasip2"],
         );
+        let debug = package(serde_json::json!({"wasmpool": {"guest": true, "debug": true}}));
+        assert!(debug.guest().unwrap().debug);
     }
 
     #[test]
     fn a_misspelt_guest_table_is_an_error_that_names_the_manifest() {
         let error = package(serde_json::json!({"wasmpool": {"guest": true, "target": []}}))
-            .guest_targets()
+            .guest()
             .unwrap_err();
         assert!(format!("{error:#}").contains("/p/Cargo.toml"), "{error:#}");
     }

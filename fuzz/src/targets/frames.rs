@@ -8,7 +8,7 @@ use crate::ipc::call::{Answer, MAX_PACK, Op, Pack, Refusal, Word, unpack};
 use crate::ipc::frame::{
     CHUNK_HEAD, ChunkHead, Ended, ITEM_HEAD, ItemHead, Level, RESULT_HEAD, Status, Target, ToHost,
     ToWorker, decode_to_host, decode_to_worker, encode_answer, encode_bind, encode_call,
-    encode_ended, encode_log, encode_over, encode_result, item_head, split_payload,
+    encode_ended, encode_log, encode_over, encode_result, encode_sample, item_head, split_payload,
 };
 use crate::ipc::ring::MAX_FRAME;
 use crate::memory::bounded;
@@ -31,6 +31,11 @@ pub fn to_host(data: &[u8]) -> bool {
             (head.to_vec(), payload.unwrap_or_default())
         }
         ToHost::Log(item, level, text) => (encode_log(*item, *level).to_vec(), text),
+        ToHost::Sample {
+            item,
+            requests,
+            stack,
+        } => (encode_sample(*item, *requests).to_vec(), stack),
         ToHost::Over(instance) => (encode_over(*instance).to_vec(), &[]),
         ToHost::Call {
             instance,
@@ -195,6 +200,10 @@ pub fn to_host_seeds() -> Vec<(&'static str, Vec<u8>)> {
         (
             "log",
             [&encode_log(Seq(3), Level::Warn)[..], b"text"].concat(),
+        ),
+        (
+            "sample",
+            [&encode_sample(Seq(3), 517)[..], b"main\nf"].concat(),
         ),
         ("trap", encode_ended(Seq(9), &trap).expect("small")),
         (

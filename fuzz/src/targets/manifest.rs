@@ -33,6 +33,7 @@ fn small() -> Manifest {
     Manifest {
         source: SourceKind::Component,
         text: false,
+        world: None,
         module_bytes: 1234,
         code_bytes: 56_789,
         functions: Vec::new(),
@@ -60,6 +61,7 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     let full = Manifest {
         source: SourceKind::CoreModuleWithAdapter,
         text: true,
+        world: Some("local:demo/demo@1.0.0".into()),
         functions: vec![
             function("square", Ok(())),
             function(

@@ -27,6 +27,14 @@ pub mod bindings {
     });
 }
 
+/// The version of this crate, in a section of the module by its name: for whoever wants to know what a module was made with.
+#[allow(unsafe_code)]
+#[used]
+// SAFETY: a section that nothing reads while the module runs.
+#[unsafe(link_section = "wasmpool-guest")]
+static VERSION: [u8; env!("CARGO_PKG_VERSION").len()] =
+    *env!("CARGO_PKG_VERSION").as_bytes().first_chunk().unwrap();
+
 thread_local! {
     static OUTPUT: Cell<Encoding> = const { Cell::new(Encoding::Json) };
 }

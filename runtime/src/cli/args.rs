@@ -42,6 +42,8 @@ pub struct Cli {
 pub enum Command {
     /// Run a function over items: one result a line, in the order of the items
     Map(Box<MapArgs>),
+    /// Run a function over items, and tell in which of its functions the time was spent
+    Profile(Box<ProfileArgs>),
     /// Run one function in a process of its own: what it emits, as it comes, and what it returns, a line each
     Run(Box<RunArgs>),
     /// Run the processes of a file, joined by queues: what each returns, a JSON object a line
@@ -82,17 +84,13 @@ pub enum CacheCommand {
     Clear,
 }
 
-/// `wasmpool map`.
+/// What a map and a profile have in common: items, and how they are run.
 #[derive(Debug, Args)]
-pub struct MapArgs {
+pub struct JobArgs {
     /// A WebAssembly file (.wasm or .wat), and a function or task of it; may be left out if there is only one. A folder
     /// is a project: what it was written in is found out, and it is built first, by its own build, outside of any sandbox
     #[arg(value_name = "MODULE[:FUNCTION]", value_hint = ValueHint::FilePath)]
     pub target: String,
-
-    /// Print the function's signature, and run nothing
-    #[arg(long, help_heading = "Items")]
-    pub sig: bool,
 
     /// Items: JSON texts; what is not valid JSON is a string
     #[arg(value_name = "ITEM", allow_negative_numbers = true, group = "source")]
@@ -152,23 +150,9 @@ pub struct MapArgs {
     #[arg(long, value_enum, default_value_t = OnError::Stop, help_heading = "Running")]
     pub on_error: OnError,
 
-    /// Print results as they are ready, not in the order of the items
-    #[arg(long, help_heading = "Running")]
-    pub unordered: bool,
-
     /// Compile anew, and store nothing
     #[arg(long, help_heading = "Running")]
     pub no_cache: bool,
-
-    /// Keep results, and print those of earlier runs without running anything: for functions that depend on their item
-    /// alone, each item with an instance of its own
-    #[arg(long, conflicts_with = "no_cache", help_heading = "Running")]
-    pub cache_results: bool,
-
-    /// The same results in every run, with any number of workers: fuel is counted, clocks and randomness are fixed, every
-    /// item has an instance of its own; the seed of the randomness, which must follow a `=`, is 0 unless it is given
-    #[arg(long, value_name = "SEED", num_args = 0..=1, require_equals = true, default_missing_value = "0", help_heading = "Running")]
-    pub deterministic: Option<u64>,
 
     /// Wall time of an item [default: 30s]
     #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Limits")]
@@ -178,15 +162,6 @@ pub struct MapArgs {
     #[command(flatten)]
     pub limits: LimitArgs,
 
-    /// Tell where the guest was when its time was over; loops and calls are slower with that, by up to half a nanosecond
-    /// a turn
-    #[arg(long, help_heading = "Limits")]
-    pub backtrace_on_timeout: bool,
-
-    /// Fuel of an item, in wasm fuel units: about one an instruction [default: no limit]
-    #[arg(long, value_name = "N", value_parser = fuel, requires = "deterministic", help_heading = "Limits")]
-    pub fuel: Option<u64>,
-
     /// What guests are granted.
     #[command(flatten)]
     pub grants: GrantArgs,
@@ -194,19 +169,6 @@ pub struct MapArgs {
     /// End with exit code 4 if this machine does not offer every layer of protection, instead of with a warning
     #[arg(long, help_heading = "Running")]
     pub strict: bool,
-
-    /// What is printed of an item
-    #[arg(long, value_enum, default_value_t = Format::Values, help_heading = "Output")]
-    pub output: Format,
-
-    /// Write a file an item into this directory instead, named after its input; none for an item that failed, unless it is a record
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Output")]
-    pub output_dir: Option<PathBuf>,
-
-    /// Give these files this extension in place of their inputs' [default: with raw output the inputs' own, else `json`
-    /// behind them]
-    #[arg(long, value_name = "EXTENSION", value_parser = extension, requires = "output_dir", help_heading = "Output")]
-    pub output_extension: Option<String>,
 
     /// Show progress on standard error; `auto`: if that is a terminal to which no results go
     #[arg(long, value_enum, default_value_t = Progress::Auto, help_heading = "Output")]
@@ -233,6 +195,101 @@ pub struct MapArgs {
     /// Print debug messages of guests too; twice: all messages
     #[arg(short, long, action = clap::ArgAction::Count, help_heading = "Output")]
     pub verbose: u8,
+}
+
+/// `wasmpool map`.
+#[derive(Debug, Args)]
+pub struct MapArgs {
+    /// The items, and how they are run.
+    #[command(flatten)]
+    pub job: JobArgs,
+
+    /// Print the function's signature, and run nothing
+    #[arg(long, help_heading = "Items")]
+    pub sig: bool,
+
+    /// Print results as they are ready, not in the order of the items
+    #[arg(long, help_heading = "Running")]
+    pub unordered: bool,
+
+    /// Keep results, and print those of earlier runs without running anything: for functions that depend on their item
+    /// alone, each item with an instance of its own
+    #[arg(long, conflicts_with = "no_cache", help_heading = "Running")]
+    pub cache_results: bool,
+
+    /// The same results in every run, with any number of workers: fuel is counted, clocks and randomness are fixed, every
+    /// item has an instance of its own; the seed of the randomness, which must follow a `=`, is 0 unless it is given
+    #[arg(long, value_name = "SEED", num_args = 0..=1, require_equals = true, default_missing_value = "0", help_heading = "Running")]
+    pub deterministic: Option<u64>,
+
+    /// Tell where the guest was when its time was over; loops and calls are slower with that, by up to half a nanosecond
+    /// a turn
+    #[arg(long, help_heading = "Limits")]
+    pub backtrace_on_timeout: bool,
+
+    /// Fuel of an item, in wasm fuel units: about one an instruction [default: no limit]
+    #[arg(long, value_name = "N", value_parser = fuel, requires = "deterministic", help_heading = "Limits")]
+    pub fuel: Option<u64>,
+
+    /// What is printed of an item
+    #[arg(long, value_enum, default_value_t = Format::Values, help_heading = "Output")]
+    pub output: Format,
+
+    /// Write a file an item into this directory instead, named after its input; none for an item that failed, unless it is a record
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Output")]
+    pub output_dir: Option<PathBuf>,
+
+    /// Give these files this extension in place of their inputs' [default: with raw output the inputs' own, else `json`
+    /// behind them]
+    #[arg(long, value_name = "EXTENSION", value_parser = extension, requires = "output_dir", help_heading = "Output")]
+    pub output_extension: Option<String>,
+}
+
+/// `wasmpool profile`.
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
+pub struct ProfileArgs {
+    /// The items, and how they are run.
+    #[command(flatten)]
+    pub job: JobArgs,
+
+    /// Samples a second of each worker that runs an item, 1 to 10000
+    #[arg(long, value_name = "HZ", default_value_t = 997, value_parser = clap::value_parser!(u32).range(1..=10_000), help_heading = "Profile")]
+    pub frequency: u32,
+
+    /// Functions in the table
+    #[arg(long, value_name = "N", default_value_t = 20, help_heading = "Profile")]
+    pub top: usize,
+
+    /// For people or for programs
+    #[arg(long, value_enum, default_value_t = InspectFormat::Text, help_heading = "Profile")]
+    pub format: InspectFormat,
+
+    /// Write a flame graph to a file, as SVG
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Profile")]
+    pub flame_graph: Option<PathBuf>,
+
+    /// Write folded stacks to a file, a line each, for other tools
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Profile")]
+    pub folded: Option<PathBuf>,
+}
+
+impl From<JobArgs> for MapArgs {
+    /// A map whose results nobody reads.
+    fn from(job: JobArgs) -> Self {
+        MapArgs {
+            job,
+            sig: false,
+            unordered: true,
+            cache_results: false,
+            deterministic: None,
+            backtrace_on_timeout: false,
+            fuel: None,
+            output: Format::Raw,
+            output_dir: None,
+            output_extension: None,
+        }
+    }
 }
 
 /// Bounds that a map and a process have in common.
@@ -339,7 +396,8 @@ pub struct RunArgs {
 /// `wasmpool pipeline`.
 #[derive(Debug, Args)]
 pub struct PipelineArgs {
-    /// A TOML file: its processes, and what they share; paths in it start from its own folder
+    /// A TOML file: its processes, and what they share; paths in it start from its own folder. A module that is a folder is a
+    /// project, which is built first, outside of any sandbox
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub file: PathBuf,
 
@@ -461,7 +519,8 @@ pub struct AuditArgs {
     #[arg(short, long)]
     pub verbose: bool,
 
-    /// Run your own module instead, and tell what stopped each of its functions
+    /// Run your own module instead, and tell what stopped each of its functions; a project's folder is built first, outside
+    /// of any sandbox
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Your own module")]
     pub module: Option<PathBuf>,
 

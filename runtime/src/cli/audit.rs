@@ -7,8 +7,9 @@ use std::path::Path;
 use serde::de::IgnoredAny;
 
 use super::args::{AuditArgs, AuditFormat};
+use super::console::Console;
 use super::exit::{self, Problem};
-use super::print;
+use super::{print, project};
 use crate::audit::{Audit, OwnModule, Report, Verdict, json, junit, text};
 use crate::limits::Limits;
 
@@ -56,6 +57,7 @@ fn own(path: &Path, args: &AuditArgs) -> Result<OwnModule, Problem> {
     if let Some(bytes) = args.memory {
         limits.memory_bytes = bytes;
     }
+    let path = &project::module(path, &Console::plain())?;
     let cannot = |error: std::io::Error| {
         Problem::usage_text(format!("cannot read {}: {error}", path.display()))
     };

@@ -17,7 +17,7 @@ use crate::ipc::manifest::{Function, Manifest};
 use crate::ipc::wire::TaskInfo;
 use crate::limits::Limits;
 use crate::pool::error::Error;
-use crate::pool::{self, Pool};
+use crate::pool::{Pool, PoolBuilder};
 use crate::text::printable;
 
 /// Bytes of a WebAssembly page.
@@ -32,7 +32,7 @@ pub fn run(args: &InspectArgs) -> Result<u8, Problem> {
     let path = project::module(&args.module, &Console::plain())?;
     let module = read(&path, &limits)?;
     let compiling = Console::plain().compiling(&path);
-    let manifest = pool::inspect(&module, &limits)?;
+    let manifest = builder(&limits, !args.no_cache).describe(&module)?;
     drop(compiling);
     let tasks = manifest
         .tasks
@@ -57,7 +57,7 @@ pub(super) fn signature(target: &str) -> Result<u8, Problem> {
         &project::module(&target.module, &Console::plain())?,
         &limits,
     )?;
-    let manifest = pool::inspect(&module, &limits)?;
+    let manifest = builder(&limits, true).describe(&module)?;
     let wanted = target.function.as_deref();
     let found = wanted.map(|wanted| find_function(&manifest, wanted));
     let mut lines = Vec::new();
@@ -71,16 +71,13 @@ pub(super) fn signature(target: &str) -> Result<u8, Problem> {
         }
     }
     if lines.is_empty() && manifest.tasks.is_some() {
-        let tasks = tasks(&module, &limits, true).map_err(Problem::module_text)?;
+        let tasks = builder(&limits, true)
+            .open_bytes(&module)
+            .and_then(|pool| pool.tasks())?;
         let same = |task: &&TaskInfo| wanted.is_none_or(|name| same_name(&task.name, name));
         lines.extend(tasks.iter().filter(same).map(task_line));
         if let (true, Some(wanted)) = (lines.is_empty(), wanted) {
-            let names: Vec<_> = tasks.iter().map(|task| shown(&task.name)).collect();
-            let wanted = shown(wanted);
-            let names = names.join(", ");
-            return Err(Problem::usage_text(format!(
-                "there is no task `{wanted}`; there are {names}"
-            )));
+            return Err(Error::no_task(wanted, tasks).into());
         }
     }
     lines.push(String::new());
@@ -144,14 +141,17 @@ pub(super) fn grant(import: &str) -> Option<Grant> {
     }
 }
 
-/// The tasks as the guest lists them: it has to be run for that, in a worker.
-fn tasks(module: &[u8], limits: &Limits, cache: bool) -> Result<Vec<TaskInfo>, String> {
-    let console = Console::plain();
+fn builder(limits: &Limits, cache: bool) -> PoolBuilder {
     Pool::builder()
         .workers(1)
         .limits(limits.clone())
         .cache(cache)
-        .on_warning(move |warning| console.warning(warning))
+        .on_warning(|warning| Console::plain().warning(warning))
+}
+
+/// The tasks as the guest lists them: it has to be run for that, in a worker.
+fn tasks(module: &[u8], limits: &Limits, cache: bool) -> Result<Vec<TaskInfo>, String> {
+    builder(limits, cache)
         .open_bytes(module)
         .and_then(|pool| pool.tasks())
         .map_err(|e| Problem::from(e).message())
@@ -170,6 +170,9 @@ fn text(name: &str, manifest: &Manifest, tasks: Option<&Tasks>) -> String {
     let form = if manifest.text { ", in text form" } else { "" };
     let _ = writeln!(out, "module: {}", shown(name));
     let _ = writeln!(out, "kind: {kind}{form}");
+    if let Some(world) = &manifest.world {
+        let _ = writeln!(out, "world: {world}");
+    }
     let _ = writeln!(
         out,
         "size: {}; compiled {}",
@@ -296,6 +299,7 @@ fn json(manifest: &Manifest, tasks: Option<&Tasks>) -> Value {
     json!({
         "kind": manifest.source.describe(),
         "text": manifest.text,
+        "world": manifest.world,
         "module_bytes": manifest.module_bytes,
         "code_bytes": manifest.code_bytes,
         "tasks": tasks,
@@ -325,6 +329,7 @@ mod tests {
         for line in [
             "module: a.wasm",
             "kind: component, in text form",
+            "world: local:demo/demo@1.0.0",
             "size: 100 bytes; compiled 5000 bytes",
             "tasks (wasmpool:task 0.1.0):",
             "  count\\u{1b}[2J: Counts words",

@@ -21,11 +21,12 @@ use super::report::{Exit, Failures, Story};
 use super::signal::Interrupt;
 use super::summary::Summary;
 use super::values::show_size;
+use crate::encoding::Encoding;
 use crate::failure::{Failure, FailureKind};
 use crate::limits::Limits;
 use crate::monitor::Monitor;
 use crate::pool::options::{OnError, Outcome};
-use crate::pool::{Feeder, Pool, Results};
+use crate::pool::{Feeder, Pool, Profile, Results};
 
 /// Bytes of results that are gathered before they are written, unless the job has to be waited for.
 const WRITE_BYTES: usize = 64 << 10;
@@ -37,11 +38,30 @@ const KEPT_BYTES: usize = 1 << 20;
 /// # Errors
 /// If the work could not be done at all, or not to its end. What was done until then has been printed.
 pub fn run(args: MapArgs) -> Result<u8, Problem> {
-    let started = Instant::now();
     if args.sig {
-        return super::inspect::signature(&args.target);
+        return super::inspect::signature(&args.job.target);
     }
     let mut plan = Plan::new(args)?;
+    let sink = match plan.directory.take() {
+        Some(directory) => Sink::Directory(directory),
+        None => Sink::stdout().map_err(Problem::stdout)?,
+    };
+    carry_out(plan, sink, None).map(|(code, _)| code)
+}
+
+/// Runs items whose results nobody wants, with so many samples a second: what becomes of them, as an exit code, and where
+/// the time went.
+pub(super) fn profiled(plan: Plan, frequency: u32) -> Result<(u8, Profile), Problem> {
+    let (code, profile) = carry_out(plan, Sink::Nowhere, Some(frequency))?;
+    Ok((code, profile.unwrap_or_default()))
+}
+
+fn carry_out(
+    mut plan: Plan,
+    sink: Sink,
+    profile: Option<u32>,
+) -> Result<(u8, Option<Profile>), Problem> {
+    let started = Instant::now();
     let console = Arc::new(plan.console);
     let module = project::module(&plan.target.module, &console)?;
     let interrupt =
@@ -59,6 +79,9 @@ pub fn run(args: MapArgs) -> Result<u8, Problem> {
         .record(plan.stats.is_some() || plan.report.is_some() || plan.trace.is_some())
         .on_log(move |record| for_logs.log(record))
         .on_warning(move |text| for_warnings.warning(text));
+    if let Some(frequency) = profile {
+        builder = builder.profile(frequency);
+    }
     if let Some(workers) = plan.workers {
         builder = builder.workers(workers);
     }
@@ -84,16 +107,17 @@ pub fn run(args: MapArgs) -> Result<u8, Problem> {
     };
 
     plan.items.fit(pool.function(&function))?;
+    if matches!(sink, Sink::Nowhere) && pool.is_command(&function) {
+        // Whatever it writes will do.
+        plan.job.output = Encoding::Raw;
+    }
 
     let on_error = plan.job.on_error;
     let (feeder, results) = pool.stream(&function, plan.job)?;
     let canceller = results.canceller();
     interrupt.cancels(move || canceller.cancel());
     let mut printer = Printer {
-        sink: match plan.directory {
-            Some(directory) => Sink::Directory(directory),
-            None => Sink::stdout().map_err(Problem::stdout)?,
-        },
+        sink,
         style: plan.style,
         on_error,
         names: plan.items.names(),
@@ -154,22 +178,24 @@ pub fn run(args: MapArgs) -> Result<u8, Problem> {
         plan.trace.map(|to| story.trace(to)).transpose()?;
     }
     ended?;
+    let profile = pool.profile();
     if interrupted {
         console.error(&format!("interrupted after {} results", printer.done));
-        return Ok(exit::INTERRUPTED);
+        return Ok((exit::INTERRUPTED, profile));
     }
     if let Some(problem) = feeding.trouble() {
         return Err(problem);
     }
-    match (printer.failed, on_error) {
-        (0, _) => Ok(exit::DONE),
+    let code = match (printer.failed, on_error) {
+        (0, _) => exit::DONE,
         (failed, OnError::Continue) => {
             let items = printer.done + failed;
             console.error(&format!("{failed} of {items} items failed"));
-            Ok(exit::ITEM_FAILED)
+            exit::ITEM_FAILED
         }
-        (_, OnError::Stop) => Ok(exit::ITEM_FAILED),
-    }
+        (_, OnError::Stop) => exit::ITEM_FAILED,
+    };
+    Ok((code, profile))
 }
 
 /// The thread that passes on items. It may wait for input for ever, so nobody waits for it.
@@ -201,6 +227,7 @@ impl Feeding {
 enum Sink {
     Stdout(BufWriter<File>),
     Directory(Directory),
+    Nowhere,
 }
 
 impl Sink {
@@ -282,6 +309,7 @@ impl Printer {
                 };
                 written.map_err(Problem::stdout)?;
             }
+            Sink::Nowhere => {}
             // A part of a result is not to be taken for all of it.
             Sink::Directory(_) if failure.is_some() && self.style.format != Format::Records => {}
             Sink::Directory(directory) => {
@@ -337,7 +365,7 @@ impl Printer {
                 false => stdout.flush(),
             }
             .map_err(Problem::stdout),
-            Sink::Stdout(_) | Sink::Directory(_) => Ok(()),
+            Sink::Stdout(_) | Sink::Directory(_) | Sink::Nowhere => Ok(()),
         }
     }
 }

@@ -8,7 +8,8 @@
 //! - `console`: all that goes to standard error; `line`: a line of it that is drawn anew; `signal`: Ctrl-C; `figures`: numbers with
 //!   three digits; `exit`: exit codes.
 //! - `project`: a project in place of a module, which is built first.
-//! - `map`, `run`, `pipeline`, `inspect`, `check`, `top`, `new`, `audit`, `bench`, `cache`: the commands.
+//! - `flame`: a profile as a picture.
+//! - `map`, `profile`, `run`, `pipeline`, `inspect`, `check`, `top`, `new`, `audit`, `bench`, `cache`: the commands.
 //!
 //! The only module that names clap and anyhow. Standard output carries data only. Runs no guest code, and
 //! looks at payloads only to see that what it prints is one well-formed value.
@@ -23,6 +24,7 @@ mod csv;
 mod directory;
 pub mod exit;
 mod figures;
+mod flame;
 mod inspect;
 mod items;
 mod json;
@@ -33,6 +35,7 @@ mod new;
 mod output;
 mod pipeline;
 mod plan;
+mod profile;
 mod progress;
 mod project;
 pub mod report;
@@ -70,6 +73,7 @@ pub fn main() -> ExitCode {
     };
     let done = match cli.command {
         Command::Map(args) => map::run(*args),
+        Command::Profile(args) => profile::run(*args),
         Command::Run(args) => run::run(*args),
         Command::Pipeline(args) => pipeline::run(&args),
         Command::Inspect(args) => inspect::run(&args),

@@ -12,9 +12,9 @@ use super::args::{PipelineArgs, Progress};
 use super::console::Console;
 use super::exit::{self, Problem};
 use super::json::append_line;
-use super::print;
 use super::signal::Interrupt;
 use super::values::{directory, duration, size};
+use super::{print, project};
 use crate::grants::{DirectoryGrant, Grants};
 use crate::limits::Limits;
 use crate::monitor::Monitor;
@@ -119,12 +119,13 @@ pub fn run(args: &PipelineArgs) -> Result<u8, Problem> {
         Problem::usage(anyhow::Error::new(e).context(format!("cannot read {name}")))
     })?;
     let folder = args.file.parent().unwrap_or(Path::new("."));
-    let pipeline = read(&text, folder).map_err(|e| {
+    let mut pipeline = read(&text, folder).map_err(|e| {
         let error = anyhow::Error::msg(e.trim_end().to_owned());
         Problem::usage(error.context(format!("{name} is no pipeline")))
     })?;
     let console = Console::new(args.quiet, args.verbose, Progress::Never, false);
     let console = Arc::new(console);
+    build(&mut pipeline, &console)?;
     let interrupt =
         Interrupt::listen().map_err(|e| Problem::machine("cannot listen to Ctrl-C", e))?;
     let _monitor = Monitor::start(Monitor::AFTER);
@@ -155,6 +156,20 @@ pub fn run(args: &PipelineArgs) -> Result<u8, Problem> {
             io::Error::other(error),
         )),
     }
+}
+
+/// Builds the projects whose folders stand in place of modules, each once.
+fn build(pipeline: &mut Pipeline, console: &Console) -> Result<(), Problem> {
+    let mut built = BTreeMap::new();
+    for stage in &mut pipeline.stages {
+        let module = match built.get(&stage.module) {
+            Some(module) => PathBuf::clone(module),
+            None => project::module(&stage.module, console)?,
+        };
+        let folder = std::mem::replace(&mut stage.module, module.clone());
+        built.insert(folder, module);
+    }
+    Ok(())
 }
 
 /// What each process returned, a JSON object a line.

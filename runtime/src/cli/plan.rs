@@ -71,15 +71,16 @@ impl Plan {
     /// # Errors
     /// If they contradict each other, or if what they name cannot be used.
     pub fn new(args: MapArgs) -> Result<Self, Problem> {
-        let target = target::split(&args.target, Path::exists).map_err(Problem::usage_text)?;
-        let limits = limits(&args);
-        let items = items(args.items, args.input, args.lines, args.csv, args.files)?;
         let extension = args.output_extension.as_deref();
+        let limits = limits(&args);
+        let job = args.job;
+        let target = target::split(&job.target, Path::exists).map_err(Problem::usage_text)?;
+        let items = items(job.items, job.input, job.lines, job.csv, job.files)?;
         let directory = args
             .output_dir
             .map(|dir| Directory::new(&dir, &items, args.output, extension))
             .transpose()?;
-        let on_error = OnError::from(args.on_error);
+        let on_error = OnError::from(job.on_error);
         let terminal = directory.is_none() && io::stdout().is_terminal();
         Ok(Plan {
             job: JobOptions {
@@ -88,42 +89,42 @@ impl Plan {
                     Format::Values | Format::Records => Encoding::Json,
                     Format::Raw => Encoding::Raw,
                 },
-                chunk_size: args.chunk_size,
+                chunk_size: job.chunk_size,
                 ordered: !args.unordered,
                 on_error,
-                retries: args.retries,
+                retries: job.retries,
             },
             style: Style {
                 format: args.output,
                 null_for_failed: on_error == OnError::Continue && directory.is_none(),
                 terminal,
             },
-            console: Console::new(args.quiet, args.verbose, args.progress, terminal),
+            console: Console::new(job.quiet, job.verbose, job.progress, terminal),
             target,
             items,
             limits,
-            workers: args.workers,
-            isolation: args.isolation.map(Into::into),
+            workers: job.workers,
+            isolation: job.isolation.map(Into::into),
             deterministic: args.deterministic,
             backtrace_on_timeout: args.backtrace_on_timeout,
-            max_items_per_worker: args.max_items_per_worker,
-            cache: !args.no_cache,
-            grants: args.grants.into(),
-            initializer: args.init,
+            max_items_per_worker: job.max_items_per_worker,
+            cache: !job.no_cache,
+            grants: job.grants.into(),
+            initializer: job.init,
             cache_results: args.cache_results,
-            args: args.arg,
-            strict: args.strict,
+            args: job.arg,
+            strict: job.strict,
             directory,
-            stats: args.stats,
-            report: args.report.map(Output::create).transpose()?,
-            trace: args.trace.map(Output::create).transpose()?,
+            stats: job.stats,
+            report: job.report.map(Output::create).transpose()?,
+            trace: job.trace.map(Output::create).transpose()?,
         })
     }
 }
 
 fn limits(args: &MapArgs) -> Limits {
-    let timeout = args.timeout.unwrap_or(Limits::new().timeout);
-    let mut limits = args.limits.limits(timeout);
+    let timeout = args.job.timeout.unwrap_or(Limits::new().timeout);
+    let mut limits = args.job.limits.limits(timeout);
     limits.fuel = args.fuel;
     limits
 }

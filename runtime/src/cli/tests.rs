@@ -32,9 +32,12 @@ fn the_description_of_the_command_line_is_sound() {
 #[test]
 fn items_that_look_like_flags() {
     let args = map(&["m.wasm:f", "-5", "--workers", "2", "-1.5e3", "x"]).unwrap();
-    assert_eq!(args.items, ["-5", "-1.5e3", "x"]);
-    assert_eq!(args.workers, Some(2));
-    assert_eq!(map(&["m", "--", "--x", "-v"]).unwrap().items, ["--x", "-v"]);
+    assert_eq!(args.job.items, ["-5", "-1.5e3", "x"]);
+    assert_eq!(args.job.workers, Some(2));
+    assert_eq!(
+        map(&["m", "--", "--x", "-v"]).unwrap().job.items,
+        ["--x", "-v"]
+    );
 }
 
 #[test]
@@ -109,12 +112,12 @@ fn flags_become_options() {
 fn a_seed_is_told_from_an_item() {
     let args = map(&["m:f", "--deterministic", "7"]).unwrap();
     assert_eq!(
-        (args.deterministic, args.items),
+        (args.deterministic, args.job.items),
         (Some(0), vec!["7".into()])
     );
     let args = map(&["m:f", "--deterministic=7", "--fuel=1000", "8"]).unwrap();
     assert_eq!((args.deterministic, args.fuel), (Some(7), Some(1000)));
-    assert_eq!(args.items, ["8"]);
+    assert_eq!(args.job.items, ["8"]);
 }
 
 #[test]

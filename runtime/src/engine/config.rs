@@ -21,9 +21,11 @@ use crate::mode::CodeMode;
 use crate::sys::memory::PAGE;
 
 /// Raised when the same module would become other code, or another manifest, though no version number changed.
-const REVISION: u32 = 3;
+const REVISION: u32 = 5;
 /// Frames of a guest's backtrace, at most.
 const BACKTRACE_FRAMES: usize = 32;
+/// Frames of a sample, at most: what is left out of it is what called all the rest.
+pub(super) const SAMPLE_FRAMES: usize = 128;
 
 /// An engine that could not be set up. A fault of the pool or its machine, never of the module.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -98,12 +100,16 @@ pub fn runtime_config_for(mode: &CodeMode, limits: &Limits, slots: u32, needs: &
 
     let mut config = common(mode);
     let stack = size(limits.stack_bytes).max(PAGE);
+    let frames = match mode.profile {
+        true => SAMPLE_FRAMES,
+        false => BACKTRACE_FRAMES,
+    };
     config
         .enable_compiler(false)
         .max_wasm_stack(stack)
         // Never allocated, but must be larger than the stack of the guest.
         .async_stack_size(stack.saturating_add(1 << 20))
-        .wasm_backtrace_max_frames(NonZeroUsize::new(BACKTRACE_FRAMES))
+        .wasm_backtrace_max_frames(NonZeroUsize::new(frames))
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     config
 }
@@ -114,8 +120,12 @@ fn common(mode: &CodeMode) -> Config {
     config
         .epoch_interruption(mode.epochs)
         .consume_fuel(mode.deterministic)
-        // Said here, since the default is read from the environment.
-        .wasm_backtrace_details(WasmBacktraceDetails::Disable)
+        // Said here, since the default is read from the environment. Debug information stays as the module has it, and is
+        // looked at in a worker that has trapped; but every frame of every sample would look at it too.
+        .wasm_backtrace_details(match mode.profile {
+            true => WasmBacktraceDetails::Disable,
+            false => WasmBacktraceDetails::Enable,
+        })
         // Only foreign unwinders read it.
         .native_unwind_info(false)
         // Bounds checks are done by the guard regions, which the default reservation of 4 GiB allows.

@@ -65,6 +65,16 @@ const TASK: [&str; 7] = [
     "buffers", "context", "log", "pipes", "queues", "results", "sync",
 ];
 
+/// The guest SDK, and the section in which it says its version.
+const SDK_SECTION: &str = "wasmpool-guest";
+
+/// Functions that a tool calls while it makes a component, and leaves exported: by their whole signature, since nothing else
+/// tells them from an author's. Calling one again would undo what it has set up.
+const OF_TOOLS: [(&str, &str); 1] = [(
+    "init: func(shim: string, script: string, entry-path: option<string>, disable-gc: bool) -> result<_, string>",
+    "it is componentize-qjs's own, which has called it",
+)];
+
 /// Describes a compiled component. The sizes of module and code are left at 0.
 pub(super) fn describe(
     engine: &Engine,
@@ -75,6 +85,7 @@ pub(super) fn describe(
     let mut manifest = Manifest {
         source: source.kind,
         text: source.text,
+        world: source.world.clone(),
         module_bytes: 0,
         code_bytes: 0,
         functions: Vec::new(),
@@ -194,6 +205,12 @@ fn add_function(
         result: ty.results().next().map(|ty| wit_text(&ty)),
         callable: reason.map_or(Ok(()), |reason| Err(printable(&reason, MAX_TEXT_BYTES))),
     };
+    if let Some((_, reason)) = OF_TOOLS
+        .iter()
+        .find(|(signature, _)| *signature == function.signature())
+    {
+        function.callable = Err((*reason).into());
+    }
     let fits = function.params.is_empty() && function.result.as_deref() == Some("result");
     if function.is_command() && function.callable.is_ok() && !fits {
         let reason = "it has the name of a WASI command's `run`, which is a func() -> result";
@@ -462,6 +479,10 @@ fn read_sections(manifest: &mut Manifest, binary: &[u8]) -> Result<(), CompileEr
                 }
             }
             Payload::CustomSection(section) => {
+                if section.name() == SDK_SECTION {
+                    let version = String::from_utf8_lossy(section.data());
+                    add_producer(manifest, "sdk", SDK_SECTION, &version);
+                }
                 // What a tool says of itself decides nothing, so a damaged section is no error.
                 if let KnownCustom::Producers(fields) = section.as_known() {
                     for field in fields.into_iter().flatten() {

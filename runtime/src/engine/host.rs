@@ -69,6 +69,9 @@ pub trait Host: Clone + Send + Sync + 'static {
     fn emit(&self, value: &[u8]) -> Result<Result<(), EmitError>, HostError>;
     /// A message for people.
     fn log(&self, level: frame::Level, message: &str) -> Result<(), HostError>;
+    /// Where the guest is, as a profile has it: the names of functions, the outermost first, a line each. The answer to so
+    /// many of the host's requests.
+    fn sample(&self, requests: u16, stack: &str) -> Result<(), HostError>;
     /// Asks something of an object, by its number among the grants, on behalf of an instance, and waits for the answer
     /// and the message that comes with it.
     fn call(

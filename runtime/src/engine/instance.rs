@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use thiserror::Error;
 use wasmtime::component::{self, ComponentType, Func, Lift, Lower};
@@ -14,6 +15,7 @@ use super::host::{Host, HostError};
 use super::limiter::Limiter;
 use super::objects::Objects;
 use super::program::Program;
+use super::sample;
 use super::stdio::{Start, Stdio};
 use super::stop::{Interrupted, Stop};
 use super::value::{CallError, Invoker};
@@ -225,10 +227,17 @@ impl<H: Host> Instance<H> {
                 Some(flag) => flag.told(),
                 None => Some(Interrupted::Late),
             };
-            store.epoch_deadline_callback(move |_| match told() {
-                Some(interrupted) => Err(interrupted.into()),
-                None => Ok(UpdateDeadline::Continue(1)),
-            });
+            let requests = program.requests.clone();
+            match program.mode.profile {
+                true => store.epoch_deadline_callback(move |store| {
+                    sample::take(&store, &requests)?;
+                    Ok(UpdateDeadline::Continue(1))
+                }),
+                false => store.epoch_deadline_callback(move |_| match told() {
+                    Some(interrupted) => Err(interrupted.into()),
+                    None => Ok(UpdateDeadline::Continue(1)),
+                }),
+            }
             // Set before the deadline was: no epoch to come would tell.
             if stop.is_some_and(|stop| stop.told() == Some(Interrupted::Gone)) {
                 return Err(Stopped::Gone);
@@ -505,6 +514,8 @@ fn entered<H: Host, T>(
     program: &Program<H>,
     guest: impl FnOnce() -> wasmtime::Result<T>,
 ) -> wasmtime::Result<T> {
+    // What was asked before the guest was here is none of its doing.
+    program.requests.store(0, Ordering::Relaxed);
     let _guard = match program.has_wasi {
         true => Some(wasi::enter()?),
         false => None,

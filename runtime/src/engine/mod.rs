@@ -12,6 +12,7 @@ pub mod instance;
 mod limiter;
 mod objects;
 pub mod program;
+mod sample;
 pub mod source;
 mod stdio;
 pub mod stop;

@@ -1,6 +1,7 @@
 //! A component that is loaded, linked and ready to be instantiated any number of times.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use thiserror::Error;
 use wasmtime::Engine;
@@ -62,6 +63,8 @@ pub struct Program<H: Host> {
     pub(super) initializer: Option<Initializer>,
     /// What randomness is made of, in deterministic mode.
     pub(super) seed: u64,
+    /// Interruptions for which no sample was taken yet, where code is sampled.
+    pub(super) requests: Arc<AtomicU32>,
     /// Behind all that points into it, so that it goes last.
     _code: Mapping,
 }
@@ -136,6 +139,7 @@ impl<H: Host> Program<H> {
             objects: Arc::new(objects),
             initializer: None,
             seed: 0,
+            requests: Arc::default(),
             _code: code,
         })
     }
@@ -174,9 +178,11 @@ impl<H: Host> Program<H> {
         self.map.is_some()
     }
 
-    /// Makes running guest code look at its [`Stop`](super::stop::Stop), or, where it has none, stop as late. Only code
-    /// compiled with epochs does. May be called in a signal handler: it adds to an atomic number and does nothing else.
+    /// Makes running guest code look at its [`Stop`](super::stop::Stop), or, where it has none, stop as late; where code is
+    /// sampled, tell where it is and go on. Only code compiled with epochs does. May be called in a signal handler: it adds
+    /// to atomic numbers and does nothing else.
     pub fn interrupt(&self) {
+        self.requests.fetch_add(1, Ordering::Relaxed);
         self.engine.increment_epoch();
     }
 }

@@ -10,7 +10,7 @@ use thiserror::Error;
 use wasmparser::{Encoding, Parser, Payload};
 
 use super::adapter::{self, Kind, PREVIEW1, PROC_EXIT};
-use crate::ipc::manifest::{MAX_TEXT_BYTES, SourceKind, printable};
+use crate::ipc::manifest::{MAX_NAME_BYTES, MAX_TEXT_BYTES, SourceKind, printable};
 
 /// How many names of a module an error lists, and the bytes of each.
 const LISTED: usize = 12;
@@ -126,6 +126,8 @@ pub struct Recognised<'a> {
     pub kind: SourceKind,
     /// Whether it was given as text.
     pub text: bool,
+    /// The world that a core module's metadata names.
+    pub world: Option<String>,
 }
 
 /// Recognises what `bytes` are and makes a component of them.
@@ -142,19 +144,12 @@ pub fn recognise(bytes: &[u8]) -> Result<Recognised<'_>, SourceError> {
         return Err(SourceError::Precompiled);
     }
     if bytes.starts_with(b"\0asm") {
-        let (component, kind) = from_binary(Cow::Borrowed(bytes))?;
-        return Ok(Recognised {
-            component,
-            kind,
-            text: false,
-        });
+        return from_binary(Cow::Borrowed(bytes));
     }
     let binary = from_text(bytes)?;
-    let (component, kind) = from_binary(Cow::Owned(binary))?;
     Ok(Recognised {
-        component,
-        kind,
         text: true,
+        ..from_binary(Cow::Owned(binary))?
     })
 }
 
@@ -191,10 +186,11 @@ fn position(shown: &str) -> Option<(usize, usize)> {
     Some((line, column))
 }
 
-fn from_binary(bytes: Cow<'_, [u8]>) -> Result<(Cow<'_, [u8]>, SourceKind), SourceError> {
+fn from_binary(bytes: Cow<'_, [u8]>) -> Result<Recognised<'_>, SourceError> {
     let outline = Outline::read(&bytes)?;
-    match outline.encoding {
-        Encoding::Component => Ok((bytes, SourceKind::Component)),
+    let world = outline.world;
+    let (component, kind) = match outline.encoding {
+        Encoding::Component => (bytes, SourceKind::Component),
         Encoding::Module if outline.start && (outline.preview1 || !outline.metadata) => {
             // With metadata these may be of its world.
             if !outline.metadata && outline.foreign_count > 0 {
@@ -205,7 +201,7 @@ fn from_binary(bytes: Cow<'_, [u8]>) -> Result<(Cow<'_, [u8]>, SourceKind), Sour
             }
             let component =
                 encode(&bytes, Kind::Program(&outline.exits)).map_err(SourceError::Command)?;
-            Ok((Cow::Owned(component), SourceKind::CommandModule))
+            (Cow::Owned(component), SourceKind::CommandModule)
         }
         Encoding::Module if outline.metadata => {
             let (source, kind) = match outline.preview1 {
@@ -213,13 +209,37 @@ fn from_binary(bytes: Cow<'_, [u8]>) -> Result<(Cow<'_, [u8]>, SourceKind), Sour
                 false => (SourceKind::CoreModule, Kind::Plain),
             };
             let component = encode(&bytes, kind).map_err(SourceError::Metadata)?;
-            Ok((Cow::Owned(component), source))
+            (Cow::Owned(component), source)
         }
-        Encoding::Module => Err(SourceError::CoreModule {
-            exports: outline.exports,
-            count: outline.count,
-        }),
-    }
+        Encoding::Module => {
+            return Err(SourceError::CoreModule {
+                exports: outline.exports,
+                count: outline.count,
+            });
+        }
+    };
+    Ok(Recognised {
+        component,
+        kind,
+        text: false,
+        world,
+    })
+}
+
+/// The full name of the world that a `component-type` section holds. What cannot be read has none: whether the metadata
+/// fits is found out when the component is made.
+fn world_of(metadata: &[u8]) -> Option<String> {
+    let (resolve, world) = wit_parser::decoding::decode_world(metadata).ok()?;
+    let world = resolve.worlds.get(world)?;
+    let name = match world.package {
+        Some(package) => resolve
+            .packages
+            .get(package)?
+            .name
+            .interface_id(&world.name),
+        None => world.name.clone(),
+    };
+    Some(printable(&name, MAX_NAME_BYTES))
 }
 
 fn encode(module: &[u8], kind: Kind<'_>) -> Result<Vec<u8>, String> {
@@ -234,6 +254,8 @@ struct Outline {
     count: usize,
     /// Whether there is a `component-type` section.
     metadata: bool,
+    /// What the first of them names.
+    world: Option<String>,
     /// Whether anything of WASI preview 1 is imported.
     preview1: bool,
     /// Where the module's name stands in imports of `proc_exit`.
@@ -252,6 +274,7 @@ impl Outline {
             exports: Vec::new(),
             count: 0,
             metadata: false,
+            world: None,
             preview1: false,
             exits: Vec::new(),
             start: false,
@@ -309,7 +332,10 @@ impl Outline {
                 }
             }
             Payload::CustomSection(section) => {
-                self.metadata |= section.name().starts_with("component-type")
+                if section.name().starts_with("component-type") && !self.metadata {
+                    self.metadata = true;
+                    self.world = world_of(section.data());
+                }
             }
             _ => {}
         }

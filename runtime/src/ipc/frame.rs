@@ -50,6 +50,7 @@ const LOG: u8 = 2;
 const ENDED: u8 = 3;
 const CALL: u8 = 4;
 const OVER: u8 = 5;
+const SAMPLE: u8 = 6;
 
 /// Bytes of a call's frame before what is asked.
 const CALL_HEAD: usize = 8;
@@ -366,6 +367,16 @@ pub enum ToHost<'a> {
         /// The message, where there is one; `None` if it lies in the file that the worker was given first.
         message: Option<&'a [u8]>,
     },
+    /// Where the guest was while `item` ran.
+    Sample {
+        /// Whose.
+        item: Seq,
+        /// For how many of the host's requests this is the answer: those that came while the guest was elsewhere are
+        /// answered together.
+        requests: u16,
+        /// The names of functions, the outermost first, a line each.
+        stack: &'a [u8],
+    },
     /// An instance of this number is over: it holds nothing any more, and asks nothing.
     Over(u32),
 }
@@ -417,6 +428,16 @@ pub fn encode_log(item: Seq, level: Level) -> [u8; RESULT_HEAD] {
     let mut out = [0; RESULT_HEAD];
     out[0] = LOG;
     out[1] = level as u8;
+    out[4..].copy_from_slice(&item.0.to_le_bytes());
+    out
+}
+
+/// Writes the head of a sample: where the guest was, for so many of the host's requests. The names of functions follow,
+/// the outermost first, a line each.
+pub fn encode_sample(item: Seq, requests: u16) -> [u8; RESULT_HEAD] {
+    let mut out = [0; RESULT_HEAD];
+    out[0] = SAMPLE;
+    out[2..4].copy_from_slice(&requests.to_le_bytes());
     out[4..].copy_from_slice(&item.0.to_le_bytes());
     out
 }
@@ -483,6 +504,11 @@ pub fn decode_to_host(frame: &[u8]) -> Result<ToHost<'_>, Malformed> {
             };
             Ok(ToHost::Log(item, level, payload))
         }
+        SAMPLE => Ok(ToHost::Sample {
+            item,
+            requests: u16_at(frame, 2)?,
+            stack: payload,
+        }),
         CALL => {
             if frame[1] & !IN_FILE != 0 {
                 return Err(Malformed("flags"));
@@ -649,6 +675,17 @@ mod tests {
                 Ok(ToWorker::Answer { answer, message })
             );
         }
+    }
+
+    #[test]
+    fn samples_come_back() {
+        let frame = [&encode_sample(Seq(3), 517)[..], b"main\nf"].concat();
+        let sample = ToHost::Sample {
+            item: Seq(3),
+            requests: 517,
+            stack: b"main\nf",
+        };
+        assert_eq!(decode_to_host(&frame), Ok(sample));
     }
 
     #[test]

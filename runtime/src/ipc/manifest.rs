@@ -200,6 +200,9 @@ pub struct Manifest {
     pub source: SourceKind,
     /// Whether it was given as text.
     pub text: bool,
+    /// The world that it was built for, where a core module's metadata says it: `local:demo/demo@1.0.0`. A component does not
+    /// say.
+    pub world: Option<String>,
     /// Bytes as given.
     pub module_bytes: u64,
     /// Bytes of compiled code.
@@ -292,6 +295,9 @@ impl Manifest {
         }
         if let Some(version) = &self.tasks {
             text("a version", version, MAX_NAME_BYTES)?;
+        }
+        if let Some(world) = &self.world {
+            text("a world's name", world, MAX_NAME_BYTES)?;
         }
         Ok(())
     }
@@ -410,6 +416,7 @@ pub(crate) mod tests {
         Manifest {
             source: SourceKind::Component,
             text: true,
+            world: Some("local:demo/demo@1.0.0".into()),
             module_bytes: 100,
             code_bytes: 5000,
             functions: vec![Function {

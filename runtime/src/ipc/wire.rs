@@ -13,7 +13,7 @@ use crate::mode::{CodeMode, Isolation};
 use crate::sandbox::layers::{Layers, Role};
 
 /// The version of everything in `ipc`. A host and its processes must have the same.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
 
 const MAGIC: [u8; 8] = *b"wasmpool";
 

@@ -13,6 +13,7 @@ use super::error::Error;
 use super::memo::{JobMemo, Memo, OnWarning, Setting};
 use super::options::{JobOptions, LogRecord, Stats};
 use super::processes::{self, Code, ForkServer};
+use super::profile::Profile;
 use super::record::Recording;
 use super::shares::{self, Direction, Share};
 use super::snapshot::Snapshot;
@@ -40,6 +41,7 @@ pub struct PoolBuilder {
     limits: Limits,
     isolation: Option<Isolation>,
     backtrace_on_timeout: bool,
+    profile: Option<u32>,
     deterministic: Option<u64>,
     max_items_per_worker: Option<u32>,
     no_cache: bool,
@@ -90,6 +92,16 @@ impl PoolBuilder {
     /// operation on much memory or stopped, is killed all the same; its failure has no backtrace.
     pub fn backtrace_on_timeout(mut self, on: bool) -> Self {
         self.backtrace_on_timeout = on;
+        self
+    }
+
+    /// Gathers where guests spend their time: of each worker that runs an item, so many samples a second, 1 to 10,000. Default:
+    /// none. [`Pool::profile`] gives them, at any time.
+    ///
+    /// Code is compiled as for [`backtrace_on_timeout`](PoolBuilder::backtrace_on_timeout), with the same cost, and that takes
+    /// no effect; debug information is not kept. Not with [`Isolation::Thread`].
+    pub fn profile(mut self, frequency: u32) -> Self {
+        self.profile = Some(frequency.clamp(1, 10_000));
         self
     }
 
@@ -349,6 +361,7 @@ impl PoolBuilder {
         let is_buffer = |(_, share): &(String, Share)| matches!(share, Share::Buffer(..));
         let mode =
             CodeMode::with_epochs(isolation == Isolation::Thread || self.backtrace_on_timeout)
+                .profile(self.profile.is_some())
                 .deterministic(self.deterministic.is_some())
                 .attach(isolation != Isolation::Thread && self.shares.iter().any(is_buffer));
         let shared = shares::open(std::mem::take(&mut self.shares))?;
@@ -374,7 +387,8 @@ impl PoolBuilder {
             slots,
             max_items_per_worker,
             has_tasks: code.manifest.tasks.is_some(),
-            backtrace_on_timeout: self.backtrace_on_timeout,
+            backtrace_on_timeout: self.backtrace_on_timeout && self.profile.is_none(),
+            profile: self.profile,
             deterministic: mode.deterministic,
             record: self.record,
             name: self.name.unwrap_or_else(|| "the pool".into()),
@@ -426,9 +440,24 @@ impl PoolBuilder {
         Ok(pool)
     }
 
+    /// Describes a module as [`inspect`] does, within the builder's limits; what is compiled for it is looked for in the
+    /// cache, and kept there.
+    ///
+    /// # Errors
+    /// As [`inspect`].
+    pub fn describe(&self, module: &[u8]) -> Result<Manifest, Error> {
+        let (code, _) = self.compile(module, &CodeMode::default())?;
+        code.manifest.fits(&self.limits)?;
+        Ok(code.manifest)
+    }
+
     /// How far items are kept apart, where the options say that without a contradiction.
     fn chosen_isolation(&self) -> Result<Isolation, Error> {
         match (self.deterministic, self.isolation) {
+            (_, Some(Isolation::Thread)) if self.profile.is_some() => Err(Error::Options {
+                message: "threads cannot be profiled: all of them would be interrupted whenever one is",
+                hint: "leave the isolation out, or choose shared, instance or process",
+            }),
             (Some(_), Some(Isolation::Shared)) => Err(Error::Options {
                 message: "in deterministic mode items cannot share an instance: what one leaves behind would depend on \
                           which worker had it",
@@ -871,18 +900,7 @@ impl Pool {
             }),
             Ok(found) => Ok(Target::Export(found.name.clone())),
             Err(_) if self.shared.core().has_tasks() && self.manifest.functions.is_empty() => {
-                let names: Vec<String> = tasks.into_iter().map(|t| t.name).collect();
-                let near = |name: &&String| strsim::damerau_levenshtein(name, function);
-                let nearest = names
-                    .iter()
-                    .min_by_key(near)
-                    .filter(|n| near(n) <= 1 + function.len() / 4)
-                    .cloned();
-                Err(Error::Task {
-                    wanted: crate::text::printable(function, 200),
-                    tasks: names,
-                    nearest,
-                })
+                Err(Error::no_task(function, tasks))
             }
             Err(e) => Err(e.into()),
         }
@@ -957,6 +975,11 @@ impl Pool {
     /// Looks at the pool from another thread.
     pub fn watcher(&self) -> Watcher {
         Watcher::new(&self.shared)
+    }
+
+    /// Where guests spent their time so far; `None` unless [`PoolBuilder::profile`] was asked for.
+    pub fn profile(&self) -> Option<Profile> {
+        self.shared.core().profile()
     }
 
     /// The numbers of the worker processes that there are now, for tools that look at processes: as

@@ -7,7 +7,9 @@ use thiserror::Error;
 use crate::failure::Failure;
 use crate::ipc::lookup::LookupError;
 use crate::ipc::manifest::{OverLimit, Refusal};
+use crate::ipc::wire::TaskInfo;
 use crate::sandbox::layers::Layer;
+use crate::text::printable;
 
 /// Why a pool, or a whole job, cannot go on.
 #[derive(Debug, Error)]
@@ -143,6 +145,20 @@ pub enum Error {
 }
 
 impl Error {
+    /// A task that is none of these, which is told with the nearest of them.
+    pub(crate) fn no_task(wanted: &str, tasks: Vec<TaskInfo>) -> Error {
+        let names: Vec<String> = tasks.into_iter().map(|task| task.name).collect();
+        let distance = |name: &&String| strsim::damerau_levenshtein(name, wanted);
+        let nearest = names.iter().min_by_key(distance);
+        Error::Task {
+            wanted: printable(wanted, 200),
+            nearest: nearest
+                .filter(|name| distance(name) <= 1 + wanted.len() / 4)
+                .cloned(),
+            tasks: names,
+        }
+    }
+
     pub(crate) fn pool(doing: impl Into<String>) -> impl FnOnce(io::Error) -> Error {
         let doing = doing.into();
         move |source| Error::Pool { doing, source }

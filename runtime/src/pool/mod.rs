@@ -5,6 +5,7 @@
 //! - `record`: what happened, kept on request; `snapshot`: what goes on now; `watcher`: looking at that from outside.
 //! - `memo`: results kept from one run to the next.
 //! - `shares`: the objects that guests are granted.
+//! - `profile`: where guests spend their time.
 //! - `supervisor`: the one thread that waits.
 //! - `processes`: the compiler and the fork server, as the host sees them; `prober`: those that try what must not work.
 //!
@@ -24,6 +25,7 @@ mod payload;
 pub(crate) mod prober;
 mod process;
 mod processes;
+pub mod profile;
 mod record;
 mod shares;
 mod slot;
@@ -43,6 +45,7 @@ pub use options::{Bytes, ChunkSize, JobOptions, LogRecord, OnError, Outcome, Sta
 pub use payload::Payload;
 pub use process::{Joined, Process};
 pub(crate) use processes::program;
+pub use profile::Profile;
 pub use record::{Latency, Recording, Span, WorkerEnd, WorkerLife};
 pub use shares::Direction;
 pub use snapshot::{JobNow, Snapshot, WorkerNow, WorkerState};

@@ -10,7 +10,7 @@ use crate::ids::{Seq, SlotId};
 use crate::ipc::call::{Answer, Op, STREAM_BYTES, THE_ITEM};
 use crate::ipc::frame::{
     self, Ended, Level, MAX_INLINE, MAX_MESSAGE, Status, ToWorker, decode_to_worker, encode_call,
-    encode_ended, encode_log, encode_over, encode_result, item_head,
+    encode_ended, encode_log, encode_over, encode_result, encode_sample, item_head,
 };
 use crate::ipc::link::{LinkError, WorkerLink};
 use crate::ipc::wire::FromWorker;
@@ -547,6 +547,20 @@ impl Host for Desk {
                 }
             }
             // At once: the item may never end, and this may say why.
+            state.publish(now())
+        })
+    }
+
+    fn sample(&self, requests: u16, stack: &str) -> Result<(), HostError> {
+        self.answer(|state| {
+            let Some(index) = state.running() else {
+                return Ok(());
+            };
+            let item = state.first.plus(index);
+            // Of one that does not fit, the innermost functions say most.
+            let from = stack.ceil_char_boundary(stack.len().saturating_sub(MAX_INLINE));
+            state.write(&[&encode_sample(item, requests), &stack.as_bytes()[from..]])?;
+            // At once: the item may never end, and this says what it did.
             state.publish(now())
         })
     }

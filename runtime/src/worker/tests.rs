@@ -236,8 +236,8 @@ impl Rig {
                 Got::Log(item, level, String::from_utf8(text.to_vec()).unwrap())
             }
             ToHost::Ended(item, ended) => Got::Ended(item, ended),
-            call @ (ToHost::Call { .. } | ToHost::Over(_)) => {
-                panic!("nothing is granted: {call:?}")
+            other @ (ToHost::Call { .. } | ToHost::Over(_) | ToHost::Sample { .. }) => {
+                panic!("nothing is granted, or sampled: {other:?}")
             }
         };
         self.link.release();

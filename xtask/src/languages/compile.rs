@@ -34,17 +34,18 @@ pub fn compile(
     if place.exists() {
         fs::remove_dir_all(&place).with_context(|| format!("cannot remove {}", place.display()))?;
     }
+    fs::create_dir_all(&place).with_context(|| format!("cannot create {}", place.display()))?;
     let wit = place.join("wit");
-    copy_wit(&project.root.join(guest.wit), &wit)?;
-    copy_wit(
-        &project.root.join(TASK_WIT),
-        &wit.join("deps/wasmpool-task"),
-    )?;
+    if let Some(world) = guest.world {
+        copy_wit(&project.root.join(world.wit), &wit)?;
+        let deps = wit.join("deps/wasmpool-task");
+        copy_wit(&project.root.join(TASK_WIT), &deps)?;
+    }
 
     let job = Job {
         project,
         tools,
-        guest,
+        world: guest.world.map_or("", |world| world.name),
         source: project.root.join(guest.source),
         wit,
         out: place.join("guest.wasm"),
@@ -52,6 +53,7 @@ pub fn compile(
     };
     match guest.language {
         Language::C => job.c()?,
+        Language::Go => job.go()?,
         Language::JavaScript => job.javascript()?,
         Language::Python => job.python()?,
         Language::Zig => job.zig()?,
@@ -62,7 +64,8 @@ pub fn compile(
 struct Job<'a> {
     project: &'a Project,
     tools: &'a Tools,
-    guest: &'a Guest,
+    /// Its world's name; empty if it has none.
+    world: &'a str,
     source: PathBuf,
     /// The folder with the world and what it imports.
     wit: PathBuf,
@@ -76,7 +79,7 @@ impl Job<'_> {
     fn javascript(&self) -> Result<()> {
         // Without `--sync` it would need asynchronous components.
         let mut command = self.tools.command(self.project);
-        command.args(["--sync", "--opt-size", "--world", self.guest.world]);
+        command.args(["--sync", "--opt-size", "--world", self.world]);
         command.arg("--wit").arg(&self.wit);
         command.arg("--js").arg(&self.source);
         command.arg("--output").arg(&self.out);
@@ -89,11 +92,22 @@ impl Job<'_> {
         fs::copy(&self.source, &copy)
             .with_context(|| format!("cannot copy {}", self.source.display()))?;
         let mut command = self.tools.command(self.project);
-        command.args(["--quiet", "--world", self.guest.world]);
+        command.args(["--quiet", "--world", self.world]);
         command.arg("--wit-path").arg(&self.wit);
         command.args(["componentize", "guest", "--python-path"]);
         command.arg(&self.place).arg("--output").arg(&self.out);
         run::run(&mut command)
+    }
+
+    /// For WASI preview 1, from the package of its source: it needs nothing but Go's own library.
+    fn go(&self) -> Result<()> {
+        let mut command = self.tools.command(self.project);
+        command.args(["build", "-C"]);
+        command.arg(self.source.parent().unwrap_or(&self.source));
+        command
+            .args(["-trimpath", "-ldflags=-s", "-o"])
+            .arg(&self.out);
+        run::run(command.arg("."))
     }
 
     fn c(&self) -> Result<()> {
@@ -120,7 +134,7 @@ impl Job<'_> {
         command.args(["-lc", "-OReleaseSmall", "-fstrip", "--stack", STACK_BYTES]);
         command.arg("-I").arg(&bindings.folder);
         command.args(&bindings.sources);
-        let (world, source) = (self.guest.world, self.source.display());
+        let (world, source) = (self.world, self.source.display());
         command.args(["--dep", world]);
         command.arg(format!("-Mroot={source}"));
         command.arg(format!("-M{world}={}", zig.display()));
@@ -147,9 +161,9 @@ impl Job<'_> {
             "--",
         ];
         let mut cargo = self.project.cargo(&run);
-        cargo.arg(&self.wit).arg(self.guest.world).arg(&folder);
+        cargo.arg(&self.wit).arg(self.world).arg(&folder);
         run::run(&mut cargo)?;
-        let file = |rest: &str| folder.join(format!("{}{rest}", self.guest.world));
+        let file = |rest: &str| folder.join(format!("{}{rest}", self.world));
         Ok(Bindings {
             header: file(".h"),
             sources: [file(".c"), file("_component_type.o")],

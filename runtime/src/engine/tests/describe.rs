@@ -36,6 +36,62 @@ fn check(types: &str, params: &str, result: &str, signature: &str) -> Function {
 }
 
 #[test]
+fn what_a_tool_left_exported_is_not_for_callers() {
+    let params = r#"(param "shim" string) (param "script" string) (param "entry-path" (option string))
+        (param "disable-gc" bool)"#;
+    let result = "(result (result (error string)))";
+    let named = |name: &str, params: &str| {
+        let text = of_type("", params, result).replace(
+            r#"(export "f") (param"#,
+            &format!(r#"(export "{name}") (param"#),
+        );
+        let manifest = compiled(text).unwrap().manifest;
+        manifest.functions[0].clone()
+    };
+    let left = named("init", params);
+    assert_eq!(left.name, "init");
+    assert!(left.callable.unwrap_err().contains("componentize-qjs"));
+    // Neither the name nor the types alone make it one.
+    assert_eq!(named("start", params).callable, Ok(()));
+    assert_eq!(
+        named("init", &params.replace("shim", "name")).callable,
+        Ok(())
+    );
+}
+
+#[test]
+fn the_version_of_the_guest_sdk_is_told() {
+    let mut module = with_metadata(CORE_SQUARE, WORLD);
+    for text in [&b"1.2.3"[..], b"\x1b[2J\xff"] {
+        module.extend([0, 15 + text.len() as u8, 14]);
+        module.extend(b"wasmpool-guest");
+        module.extend(text);
+    }
+    let manifest = compiled(&module).unwrap().manifest;
+    let sdk = |version: &str| Producer {
+        field: "sdk".into(),
+        name: "wasmpool-guest".into(),
+        version: version.into(),
+    };
+    assert!(manifest.producers.contains(&sdk("1.2.3")), "{manifest:?}");
+    assert!(
+        manifest.producers.contains(&sdk("\\u{1b}[2J\u{fffd}")),
+        "{manifest:?}"
+    );
+}
+
+#[test]
+fn a_core_module_tells_its_world() {
+    let world = |bytes: &[u8]| compiled(bytes).unwrap().manifest.world;
+    let module = with_metadata(CORE_SQUARE, WORLD);
+    assert_eq!(world(&module).as_deref(), Some("local:demo/demo"));
+    let versioned = WORLD.replace("local:demo;", "local:demo@1.2.3;");
+    let module = with_metadata(CORE_SQUARE, &versioned);
+    assert_eq!(world(&module).as_deref(), Some("local:demo/demo@1.2.3"));
+    assert_eq!(world(SQUARE.as_bytes()), None);
+}
+
+#[test]
 fn types_are_spelled_as_in_wit() {
     let function = check("", "", "", "f: func()");
     assert_eq!(function.callable, Ok(()));

@@ -91,7 +91,7 @@ impl Core {
         place.link = Some(link);
         place.exit = None;
         (place.chunk_done, place.worked) = (0, 0);
-        place.blocked = None;
+        (place.blocked, place.asked_for) = (None, 0);
         place.kill = launcher.start(slot, generation, end)?;
         self.stats.workers_started += 1;
         if let Some(recorder) = &mut self.recorder {

@@ -1,7 +1,7 @@
 //! The pool's one mediator: owns all jobs and all slots, hands out items, takes results, decides who is to blame.
 //!
 //! It never waits: what there is to wait for is told by `Core::next_deadline`, and the waiting is the supervisor's.
-//! `receive` takes what workers say, `calls` what they ask of shared objects, `dispatch` sends items, `ends` settles ends;
+//! `receive` takes what workers say, `sampling` asks them where they are, `calls` what they ask of shared objects, `dispatch` sends items, `ends` settles ends;
 //! each is a part of the same `Core`.
 //!
 //! Everything that a worker says is checked against what it was given; one that lies is ended.
@@ -10,6 +10,7 @@ mod calls;
 mod dispatch;
 mod ends;
 mod receive;
+mod sampling;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::process::ExitStatus;
@@ -19,6 +20,7 @@ pub(super) use self::calls::GrantedObject;
 use self::calls::{Asked, Instance, Mailbox};
 use self::dispatch::{HOSTAGE, has_hostages};
 use self::ends::{EXIT_NEWS, LAST_WORD};
+use self::sampling::Sampling;
 use super::error::Error;
 use super::job::Job;
 use super::options::{JobOptions, Stats};
@@ -58,6 +60,8 @@ pub(super) struct Shape {
     pub has_tasks: bool,
     /// Whether a worker whose item is late is asked where it is before it is killed.
     pub backtrace_on_timeout: bool,
+    /// How many samples a second are taken of each worker that runs an item, if any are.
+    pub profile: Option<u32>,
     /// Whether workers tell what items use of their fuel.
     pub deterministic: bool,
     /// What the pool is called, in messages about who waits for whom.
@@ -96,6 +100,8 @@ struct Place {
     instances: Vec<Instance>,
     /// The call that waits for its answer.
     asked: Option<Asked>,
+    /// Samples that it was asked for and has not told.
+    asked_for: u64,
     /// The job for whose emitted values it waits for room, and since when.
     stalled: Option<(JobId, u64)>,
     /// Starts here that failed, since one did not.
@@ -256,6 +262,7 @@ pub(super) struct Core {
     /// How many waits are still to come that do not spin.
     no_spin: u32,
     processors: usize,
+    sampling: Option<Sampling>,
     granted: Vec<GrantedObject>,
     /// What workers are called.
     names: Vec<Arc<str>>,
@@ -298,11 +305,13 @@ impl Core {
                 exit: None,
                 instances: Vec::new(),
                 asked: None,
+                asked_for: 0,
                 stalled: None,
                 failed_starts: 0,
             })
             .collect();
         let granted = std::mem::take(&mut shape.objects);
+        let sampling = shape.profile.map(Sampling::new);
         let name = |slot| format!("worker {slot} of {}", shape.name).into();
         let names = (0..shape.slots).map(name).collect();
         let mailbox = Arc::new(Mailbox::new(waker.clone()));
@@ -335,6 +344,7 @@ impl Core {
             spun_in_vain: 0,
             no_spin: 0,
             processors: std::thread::available_parallelism().map_or(1, usize::from),
+            sampling,
             granted,
             names,
             mailbox,
@@ -496,7 +506,8 @@ impl Core {
             State::Ending { .. } => u64::MAX,
         };
         let next = self.places.iter().map(of_place).min();
-        next.unwrap_or(u64::MAX).min(self.next_wait_ends())
+        let next = next.unwrap_or(u64::MAX).min(self.next_wait_ends());
+        next.min(self.next_sample())
     }
 
     /// Does what is due.
@@ -522,6 +533,7 @@ impl Core {
                 State::Starting { .. } | State::Interrupted { .. } | State::Empty { .. } => {}
             }
         }
+        self.ask_for_samples(time);
         self.end_waits(time);
         self.read_mail();
         self.fill();

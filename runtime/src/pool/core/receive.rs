@@ -239,6 +239,11 @@ impl Core {
                 }
                 Ok(())
             }
+            ToHost::Sample {
+                item,
+                requests,
+                stack,
+            } => self.on_sample(at, item, requests, stack),
             ToHost::Call {
                 instance,
                 object,

@@ -13,7 +13,9 @@ use super::actor::{Actor, Fate, Item, PATIENCE, answer, items_of};
 use super::stage::{Gave, Plan, Stage, check_complete, failures, is_right};
 use crate::failure::FailureKind;
 use crate::ids::Seq;
-use crate::ipc::frame::{Ended, Level, Status, encode_ended, encode_log, encode_result};
+use crate::ipc::frame::{
+    Ended, Level, Status, encode_ended, encode_log, encode_result, encode_sample,
+};
 use crate::ipc::page::{Claimed, Page, RING_BYTES, SHARED_BYTES};
 use crate::ipc::ring::{Consumer, MAX_FRAME};
 use crate::ipc::wire::{FromWorker, TaskInfo, encode, hello};
@@ -488,6 +490,19 @@ fn fuel_that_nobody_asked_for() {
         // An emitted value has none.
         head[1] = 3;
         actor.frame(&head);
+    });
+}
+
+#[test]
+fn samples_that_nobody_asked_for() {
+    for requests in [0, 1, u16::MAX] {
+        check_once(Running, move |actor, items| {
+            let sample = encode_sample(items[0].seq, requests);
+            actor.frame(&[&sample[..], b"main\nf"].concat());
+        });
+    }
+    check_once(Running, |actor, items| {
+        actor.frame(&encode_sample(items[0].seq.plus(FAR), 1));
     });
 }
 

@@ -174,6 +174,7 @@ impl Stage {
             max_items_per_worker: None,
             has_tasks: false,
             backtrace_on_timeout: false,
+            profile: None,
             deterministic: false,
             record: false,
             name: name.clone(),

@@ -1,0 +1,3 @@
+module example/tasks
+
+go 1.24
