@@ -367,12 +367,12 @@ mod tests {
             assert!(line.chars().count() <= width);
         };
         check(
-            100,
+            110,
             "[####------------------------------------] 1,234 of 10,000  34 failed  7 s left  1,203/s  3/4 busy  45.0 MiB",
         );
         check(
             80,
-            "[##----------------] 1,234 of 10,000  34 failed  7 s left  1,203/s  3/4 busy  45.0 MiB",
+            "[#-----------] 1,234 of 10,000  34 failed  7 s left  1,203/s  3/4 busy  45.0 MiB",
         );
         check(40, "1,234 of 10,000  34 failed  7 s left");
         check(15, "1,234 of 10,000");
