@@ -180,10 +180,9 @@ fn search() {
     let mut browser = Browser::start(&browser().expect("only run with one"));
     let mut page = browser.open(&url, Look::DESK);
     page.press("s");
-    page.ask(
-        "Input.insertText",
-        serde_json::json!({"text": "worker-lost"}),
-    );
+    for key in "worker-lost".chars() {
+        page.press(&key.to_string());
+    }
     // The index is read when it is first asked for.
     let found = page.value(
         "new Promise(done => { const look = () => {

@@ -33,6 +33,7 @@ fn main() -> ExitCode {
     let mut suite = Suite::new()
         .test("blocks_are_excerpts_or_commands", blocks_are_true)
         .test("links_lead_somewhere", links_lead_somewhere)
+        .test("every_kind_of_failure_is_explained", kinds_are_explained)
         .test("the_checks_find_what_they_look_for", the_checks_find)
         .guest("a_lock_is_left_to_the_next_item", left_to_the_next_item)
         .where_possible("rust::attach", built("guide").map(drop), attach)
@@ -142,6 +143,40 @@ fn links_lead_somewhere() {
             let there = link.contains("://") || target(&page, link).is_some();
             assert!(there, "{}: {link}", page.display());
         }
+    }
+}
+
+/// The table of the kinds has each of them, and the one of exit codes says what `--help` does.
+fn kinds_are_explained() {
+    let path = root().join("docs/src/reference/failures.md");
+    let page = std::fs::read_to_string(path).expect("the page of failures");
+    for kind in [
+        FailureKind::Failed,
+        FailureKind::InvalidInput,
+        FailureKind::Trap,
+        FailureKind::Timeout,
+        FailureKind::Memory,
+        FailureKind::OutputLimit,
+        FailureKind::WorkerLost,
+        FailureKind::Cancelled,
+    ] {
+        let row = format!("\n| `{}` |", kind.name());
+        assert_eq!(page.matches(&row).count(), 1, "{kind}");
+    }
+    let help = std::fs::read_to_string(root().join("runtime/src/cli/help.txt")).expect("the help");
+    let (_, codes) = help.split_once("Exit codes:\n").expect("exit codes");
+    let codes = codes.lines().take_while(|line| !line.is_empty());
+    let codes = codes.map(|line| {
+        line.trim()
+            .split_once(' ')
+            .expect("a code and what it means")
+    });
+    let rows: Vec<_> = codes
+        .map(|(code, means)| format!("| {code} | {} |", means.trim()))
+        .collect();
+    assert!(rows.len() > 5, "{rows:?}");
+    for row in rows {
+        assert!(page.contains(&row), "{row}");
     }
 }
 

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 use wasmpool::cli::report;
-use wasmpool_tests::{Browser, Look, Page, Suite, Temporary, browser, temporary};
+use wasmpool_tests::{Browser, Look, Page, Suite, Temporary, browser, module, temporary, wasmpool};
 
 const MILLISECOND: u64 = 1_000_000;
 /// What a guest may call itself: it ends elements, begins others, and turns the direction of writing.
@@ -14,7 +14,8 @@ const EVIL: &str = "</script><script>window.bad=1</script><img src=x onerror=\"w
 
 type Test = (&'static str, fn());
 
-const TESTS: [Test; 10] = [
+const TESTS: [Test; 11] = [
+    ("a_job_of_this_program", real),
     ("a_job_with_failures", with_failures),
     ("a_hundred_thousand_items", hundred_thousand),
     ("an_empty_job", empty),
@@ -56,8 +57,8 @@ fn job(workers: u64, items: u64) -> Value {
     let ended = ready + (items.div_ceil(workers) * 2 + 1) * MILLISECOND;
     let lives: Vec<Value> = (0..workers)
         .map(|slot| {
-            json!({"slot": slot, "generation": 1, "pid": 100 + slot, "started": 0, "ready": ready, "ended": null,
-            "why": null, "detail": null, "cpu": ended / 2, "peak_bytes": 3 << 20})
+            json!({"slot": slot, "generation": 1, "started": 0, "ready": ready, "ended": ended,
+            "why": "closed", "cpu": ended / 2, "peak_bytes": 3 << 20})
         })
         .collect();
     let failed = failures.len() as u64;
@@ -155,8 +156,8 @@ fn text(page: &mut Page<'_>, selector: &str) -> String {
 
 fn with_failures() {
     let mut data = job(4, 400);
-    let worker = json!({"slot": 4, "generation": 1, "pid": 9, "started": 0, "ready": MILLISECOND,
-        "ended": 50 * MILLISECOND, "why": "trap", "detail": "unreachable", "cpu": null, "peak_bytes": null});
+    let worker = json!({"slot": 4, "generation": 1, "started": 0, "ready": MILLISECOND,
+        "ended": 50 * MILLISECOND, "why": "trap", "cpu": null, "peak_bytes": null});
     data["workers"].as_array_mut().unwrap().push(worker);
     looks("failures", &data, |page| {
         is_drawn(page);
@@ -165,9 +166,48 @@ fn with_failures() {
             text(page, ".lead"),
             "400 items in 202 ms by 5 workers, 4 failed."
         );
-        assert!(text(page, "#workers").contains("unreachable"));
+        assert_eq!(text(page, "#workers .badge"), "trap");
         assert!(text(page, ".command").contains("wasmpool map 'a b.wasm'"));
     });
+}
+
+/// What the program itself writes, of a job whose items fail in two ways.
+fn real() {
+    let folder = temporary();
+    let report = folder.text("report.html");
+    let behave = format!("{}:spin-if-negative", module("behave"));
+    let args = ["map", &behave, "1", "-2", "x", "4", "--timeout", "300ms"];
+    let more = ["--on-error", "continue", "--quiet", "--report", &report];
+    wasmpool(args.into_iter().chain(more)).run().exits(1);
+    let mut browser = start();
+    let url = format!("file://{report}");
+    let mut page = browser.open(&url, Look::DESK);
+    is_drawn(&mut page);
+    assert_eq!(text(&mut page, "h1"), "behave.wat:spin-if-negative");
+    let lead = text(&mut page, ".lead");
+    assert!(
+        lead.starts_with("4 items in ") && lead.ends_with(" 2 failed."),
+        "{lead}"
+    );
+    let failures = text(&mut page, "#failures");
+    for part in [
+        "item 1",
+        "timeout",
+        "longer than its time limit of 300ms",
+        "item 2",
+        "invalid-input",
+    ] {
+        assert!(failures.contains(part), "{part}: {failures}");
+    }
+    let workers = page
+        .value("[...document.querySelectorAll('#workers .badge')].map(b => b.innerText).join()");
+    assert_eq!(workers, "timeout");
+    let said = text(&mut page, "main");
+    for part in ["300 ms", "256 MiB", "seccomp", "--on-error continue"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    is_sound(&mut page, &url);
+    page.picture(&picture("real"), true);
 }
 
 fn hundred_thousand() {
@@ -208,7 +248,6 @@ fn hostile() {
     let mut data = spoiled(&job(2, 400));
     data["counts"]["failed"] = json!({EVIL: 4, "__proto__": 1});
     data["limits"] = json!({EVIL: EVIL});
-    data["workers"][0]["ended"] = json!(100 * MILLISECOND);
     data["failures"][1]["message"] = "x".repeat(100_000).into();
     // Numbers that no job has.
     data["spans"][0] = json!([0, 1, "x", null, -5, "y", 1e99]);
@@ -305,7 +344,7 @@ fn keys() {
         "{}",
         said(&mut page)
     );
-    assert!(said(&mut page).contains("worker 1, generation 1, process 101"));
+    assert!(said(&mut page).contains("worker 1, generation 1;"));
     assert!(text(&mut page, "#tip").starts_with("Item 3"));
     page.press("ArrowUp");
     page.press("ArrowLeft");

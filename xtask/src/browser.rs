@@ -10,7 +10,7 @@ use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
 
-use crate::languages::tools::{installed, works};
+use crate::languages::{installed, works};
 use crate::project::Project;
 use crate::run;
 

@@ -6,7 +6,7 @@
 
 mod compile;
 mod programs;
-pub mod tools;
+mod tools;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -16,6 +16,7 @@ use std::time::SystemTime;
 use anyhow::{Context, Result, bail};
 
 use self::tools::Tools;
+pub use self::tools::{installed, works};
 use crate::project::Project;
 use crate::run;
 

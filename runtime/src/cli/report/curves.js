@@ -41,7 +41,7 @@ function countAt(moment, field) {
 const sampling = throughput.length > 1 ? (throughput.at(-1)[0] - throughput[0][0]) / (throughput.length - 1) : ended;
 
 function rateBins(inner) {
-  const width = Math.max((view.to - view.from) / Math.max(1, inner / 4), sampling);
+  const width = Math.max((view.to - view.from) / Math.max(1, inner / 8), sampling);
   const bins = [];
   for (let at = Math.floor(view.from / width); at * width < view.to; at++) {
     const from = at * width, to = Math.min((at + 1) * width, ended);

@@ -62,6 +62,8 @@ const memory = list(data.memory).map(s => [num(s[0]), num(s[1]), num(s[2])]);
 // The workers of each place, and what they ran, in order of time.
 const workers = list(data.workers).map(worker => ({
   ...worker, slot: num(worker.slot), generation: num(worker.generation), started: num(worker.started),
+  // The end of its pool is no reason of its own.
+  why: worker.why === "closed" ? null : worker.why,
   items: 0, failed: 0, busy: 0,
 }));
 workers.sort((a, b) => a.started - b.started);

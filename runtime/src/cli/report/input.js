@@ -20,13 +20,12 @@ function spanAt(row, moment, near) {
 
 function describe(row, at) {
   const [, generation, index, items] = row.spans[at], bad = row.bad[at];
-  const worker = row.generations.get(generation);
-  const title = items === 1 ? `Item ${index}` : `Items ${index} to ${index + items - 1}`;
+  const title = items === 1 ? `Item ${index}` : `${plural(items, "item")}, ${index} among them`;
   const each = items > 1 ? `, ${showTime((row.to[at] - row.from[at]) / items)} each` : "";
   return [title, [
     `${showTime(row.to[at] - row.from[at])}${each}`,
     bad ? `${plural(bad, "item")} failed` : null,
-    `worker ${row.slot}, generation ${generation}${worker ? `, process ${num(worker.pid)}` : ""}`,
+    `worker ${row.slot}, generation ${generation}`,
     `from ${showMoment(row.from[at], (view.to - view.from) / 1e4)}`,
   ]];
 }
@@ -39,7 +38,6 @@ function describeWorker(row, moment) {
   return [`Worker ${row.slot}, generation ${worker.generation}`, [
     `${state}; ${plural(worker.items, "item")} in ${showTime((worker.ended ?? ended) - worker.started)}`,
     worker.why ? `ended: ${worker.why}` : null,
-    worker.why ? worker.detail : null,
   ]];
 }
 

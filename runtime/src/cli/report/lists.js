@@ -51,14 +51,16 @@ function failureLine(failure) {
   return details;
 }
 
-// Finds what ran an item, nearest to when it failed.
+// Finds what ran an item: a span that names it, else the one with a failure that ended nearest to when this one was told. A
+// span names one of its items only.
 function showItem(failure) {
   const index = num(failure.index), at = num(failure.at);
-  let best = null, nearest = Infinity;
+  let best = null, nearest = Infinity, named = false;
   rows.forEach((row, line) => row.spans.forEach((span, place) => {
-    if (index < span[2] || index >= span[2] + span[3]) return;
-    const away = Math.max(row.from[place] - at, at - row.to[place], 0);
-    if (away < nearest) { nearest = away; best = [line, place]; }
+    const names = span[2] === index;
+    if (!row.bad[place] || named && !names) return;
+    const away = Math.abs(row.to[place] - at);
+    if (away < nearest || names && !named) { nearest = away; best = [line, place]; named = names; }
   }));
   byId("time").scrollIntoView({block: "start"});
   rowsCanvas.focus({preventScroll: true});
@@ -116,16 +118,15 @@ function showWorkers() {
   byId("workers").hidden = false;
   const optional = [["cpu", "processor", showTime], ["peak_bytes", "peak memory", showBytes]]
     .filter(([key]) => workers.some(worker => Number.isFinite(worker[key])));
-  const head = ["worker", "process", "started", "ready after", "lived", "items", "busy", ...optional.map(column => column[1])];
+  const head = ["worker", "started", "ready after", "lived", "items", "busy", ...optional.map(column => column[1])];
   const cell = value => make("td", "n", value);
   const line = worker => {
     const lived = (worker.ended ?? ended) - worker.started;
     const end = make("td", "");
-    if (worker.why) end.append(make("span", worker.why === "retired" ? "badge guest" : "badge warn guest", String(worker.why)), " ");
-    if (worker.detail) end.append(make("span", "guest dim", String(worker.detail)));
+    if (worker.why) end.append(make("span", worker.why === "retired" ? "badge guest" : "badge warn guest", String(worker.why)));
     if (!worker.why) end.append(make("span", "dim", "with the job"));
     return make("tr", "",
-      make("td", "", `${worker.slot}.${worker.generation}`), cell(worker.pid ? String(worker.pid) : ""),
+      make("td", "", `${worker.slot}.${worker.generation}`),
       cell(showTime(worker.started)), cell(Number.isFinite(worker.ready) ? showTime(worker.ready - worker.started) : "never"),
       cell(showTime(lived)), cell(grouped(worker.items)), cell(lived > 0 ? `${Math.min(100, 100 * worker.busy / lived).toFixed(0)} %` : ""),
       ...optional.map(([key, , show]) => cell(Number.isFinite(worker[key]) ? show(worker[key]) : "")), end);
@@ -156,6 +157,8 @@ function showWorkers() {
     byId("worker-filters").append(button);
   }
   update();
+  const leftOut = num(data.workers_left_out);
+  if (leftOut) byId("workers").append(make("p", "none", `${plural(leftOut, "more worker")} were started later, and are not listed.`));
 }
 
 for (const time of document.querySelectorAll("time")) {

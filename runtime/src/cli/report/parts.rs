@@ -106,6 +106,7 @@ pub fn tiles(data: &Value) -> String {
     };
     let share = |part: u64, whole: u64| match whole {
         0 => String::new(),
+        _ if part == 0 => String::new(),
         whole => format!("{} of all", percent(part as f64 / whole as f64)),
     };
     let cached = match number(&counts["cached"]) {
@@ -192,7 +193,8 @@ pub fn kinds(data: &Value) -> String {
 pub fn ends(data: &Value) -> String {
     let mut counts = BTreeMap::<String, u64>::new();
     for worker in data["workers"].as_array().into_iter().flatten() {
-        if let Some(why) = worker["why"].as_str() {
+        // The end of its pool is no reason of its own.
+        if let Some(why) = worker["why"].as_str().filter(|why| *why != "closed") {
             *counts.entry(why.to_owned()).or_default() += 1;
         }
     }

@@ -211,7 +211,7 @@ function drawSpan(pen, row, at, top, tall, left, width, x) {
   pen.beginPath(); pen.roundRect(a, top, b - a - gap, tall, Math.min(3, tall / 4)); pen.fill();
   if (b - a < 44 || tall < 12) return;
   const [, , index, items] = row.spans[at];
-  const full = items > 1 ? `${index} – ${index + items - 1}` : `${index}`;
+  const full = items > 1 ? plural(items, "item") : `${index}`;
   if (pen.measureText(full).width > b - a - 12) return;
   pen.fillStyle = colors.card;
   pen.textAlign = "left";
@@ -222,7 +222,8 @@ function drawEnds(pen, row, top, tall, left, width, x) {
   pen.fillStyle = colors.ends;
   let last = -9;
   for (const worker of row.workers) {
-    if (!worker.why || worker.ended === null) continue;
+    // One that had served its time was meant to end: the gap behind it is enough.
+    if (!worker.why || worker.why === "retired" || !Number.isFinite(worker.ended)) continue;
     const at = x(worker.ended);
     if (at < left || at > width || at - last < 1) continue;
     last = at;
