@@ -251,8 +251,8 @@ fn go_bytes() {
 fn go_logs() {
     let ran = go("word-count", &["--output", "raw", TEXT, "a a"]).exits(0);
     assert_eq!(ran.json(), [json!(counted(TEXT)), json!([["a", 2]])]);
-    let said = format!("item 0 info: a text of {} bytes", TEXT.len());
-    ran.says(&said).says("item 1 info: a text of 3 bytes");
+    let said = format!("item 0 warn: a text of {} bytes", TEXT.len());
+    ran.says(&said).says("item 1 warn: a text of 3 bytes");
 }
 
 fn go_failures() {

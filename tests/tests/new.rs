@@ -245,7 +245,8 @@ fn a_folder_in_a_pipeline() {
     assert_eq!(lines, wanted.collect::<Vec<_>>());
 
     let broken = folder.write("broken.toml", process("a", "nothing-here", 1));
-    wasmpool(["pipeline", &broken]).run().exits(2);
+    let ran = wasmpool(["pipeline", &broken]).run().exits(3);
+    ran.says("nothing-here");
 }
 
 fn a_failed_build_is_shown() {

@@ -33,7 +33,7 @@ fn spend(rounds: u64) -> u64 {
 fn hot(rounds: u64) -> u64 {
     let mut sum = 1;
     for round in 0..rounds {
-        sum = black_box(sum * 3 ^ round);
+        sum = black_box((sum * 3) ^ round);
     }
     sum
 }
@@ -42,7 +42,7 @@ fn hot(rounds: u64) -> u64 {
 fn cold(rounds: u64) -> u64 {
     let mut sum = 1;
     for round in 0..rounds {
-        sum = black_box(sum * 5 ^ round);
+        sum = black_box((sum * 5) ^ round);
     }
     sum
 }
