@@ -352,7 +352,7 @@ impl Printer {
         let name = self.names.of(index);
         if let Some(failures) = &mut self.failures {
             let at = u64::try_from(self.opened.elapsed().as_nanos()).unwrap_or(u64::MAX);
-            failures.add(index, name.clone().map(Into::into), failure, at);
+            failures.add(index, name.clone(), failure, at);
         }
         self.console
             .failure(index, name.as_deref(), failure, hint.as_deref());

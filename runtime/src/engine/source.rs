@@ -331,11 +331,11 @@ impl Outline {
                     self.export(export.map_err(malformed)?.name.name);
                 }
             }
-            Payload::CustomSection(section) => {
-                if section.name().starts_with("component-type") && !self.metadata {
-                    self.metadata = true;
-                    self.world = world_of(section.data());
-                }
+            Payload::CustomSection(section)
+                if section.name().starts_with("component-type") && !self.metadata =>
+            {
+                self.metadata = true;
+                self.world = world_of(section.data());
             }
             _ => {}
         }

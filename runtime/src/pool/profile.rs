@@ -124,7 +124,7 @@ impl Profile {
         }
         let function = |(name, (own, total))| FunctionSamples { name, own, total };
         let mut functions: Vec<_> = counts.into_iter().map(function).collect();
-        functions.sort_by(|a, b| (b.own, b.total).cmp(&(a.own, a.total)));
+        functions.sort_by_key(|f| std::cmp::Reverse((f.own, f.total)));
         functions
     }
 

@@ -301,8 +301,7 @@ impl Recorder {
     pub fn heard(&mut self, at: usize, time: u64) {
         let time = self.since(time);
         let lane = &mut self.lanes[at];
-        if lane.batch > 0 {
-            let each = time.saturating_sub(lane.heard) / lane.batch;
+        if let Some(each) = time.saturating_sub(lane.heard).checked_div(lane.batch) {
             self.latency.saturating_record_n(each, lane.batch);
             (lane.heard, lane.batch) = (time, 0);
         }
