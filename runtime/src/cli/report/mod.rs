@@ -79,7 +79,9 @@ impl Output {
 
 impl Drop for Output {
     fn drop(&mut self) {
-        if !self.written {
+        // Never a device or a pipe that was named in place of a file.
+        let is_file = self.file.metadata().is_ok_and(|known| known.is_file());
+        if is_file && !self.written {
             let _ = std::fs::remove_file(&self.path);
         }
     }
@@ -357,6 +359,8 @@ mod tests {
         output.write(|out| out.write_all(b"x")).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"x");
         std::fs::remove_file(&path).unwrap();
+        drop(Output::create("/dev/null".into()).unwrap());
+        assert!(Path::new("/dev/null").exists());
         let missing = Output::create("/nowhere/x.html".into()).err().unwrap();
         assert!(
             missing
