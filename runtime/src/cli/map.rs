@@ -12,15 +12,16 @@ use super::console::Console;
 use super::directory::Directory;
 use super::exit::{self, Problem};
 use super::items::Items;
+use super::module::Module;
 use super::names::Names;
 use super::output::Style;
 use super::plan::Plan;
 use super::progress::Looking;
-use super::project;
 use super::report::{Exit, Failures, Story};
 use super::signal::Interrupt;
 use super::summary::Summary;
 use super::values::show_size;
+use crate::catalogue::Code;
 use crate::failure::{Failure, FailureKind};
 use crate::limits::Limits;
 use crate::monitor::Monitor;
@@ -43,7 +44,7 @@ pub fn run(args: MapArgs) -> Result<u8, Problem> {
     }
     let mut plan = Plan::new(args)?;
     let console = Arc::new(plan.console);
-    let module = project::module(&plan.target.module, &console)?;
+    let module = Module::find(&plan.target.module, &plan.limits, &console)?;
     let interrupt =
         Interrupt::listen().map_err(|e| Problem::machine("cannot listen to Ctrl-C", e))?;
 
@@ -74,9 +75,9 @@ pub fn run(args: MapArgs) -> Result<u8, Problem> {
     if let Some(seed) = plan.deterministic {
         builder = builder.deterministic(seed);
     }
-    let compiling = console.compiling(&module);
+    let compiling = console.compiling(module.name());
     let opened = Instant::now();
-    let pool = builder.open(&module)?;
+    let pool = module.open(builder)?;
     drop(compiling);
     let function = match plan.target.function {
         Some(function) => function,
@@ -155,7 +156,10 @@ pub fn run(args: MapArgs) -> Result<u8, Problem> {
     }
     ended?;
     if interrupted {
-        console.error(&format!("interrupted after {} results", printer.done));
+        console.error(
+            Code::Interrupted,
+            &format!("interrupted after {} results", printer.done),
+        );
         return Ok(exit::INTERRUPTED);
     }
     if let Some(problem) = feeding.trouble() {
@@ -165,7 +169,10 @@ pub fn run(args: MapArgs) -> Result<u8, Problem> {
         (0, _) => Ok(exit::DONE),
         (failed, OnError::Continue) => {
             let items = printer.done + failed;
-            console.error(&format!("{failed} of {items} items failed"));
+            console.error(
+                Code::ItemsFailed,
+                &format!("{failed} of {items} items failed"),
+            );
             Ok(exit::ITEM_FAILED)
         }
         (_, OnError::Stop) => Ok(exit::ITEM_FAILED),
@@ -287,7 +294,8 @@ impl Printer {
             Sink::Directory(directory) => {
                 directory.write(outcome.index, &self.buffer).map_err(|e| {
                     let path = directory.path().display();
-                    Problem::machine(
+                    Problem::doing(
+                        Code::OutputFailed,
                         format!(
                             "cannot write the result of item {} to {path}",
                             outcome.index

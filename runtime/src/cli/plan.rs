@@ -9,10 +9,12 @@ use super::console::Console;
 use super::csv::Table;
 use super::directory::Directory;
 use super::exit::Problem;
+use super::input;
 use super::items::Items;
 use super::output::Style;
 use super::report::Output;
 use super::target::{self, Target};
+use crate::catalogue::Code;
 use crate::encoding::Encoding;
 use crate::grants::Grants;
 use crate::limits::Limits;
@@ -71,8 +73,18 @@ impl Plan {
     /// # Errors
     /// If they contradict each other, or if what they name cannot be used.
     pub fn new(args: MapArgs) -> Result<Self, Problem> {
-        let target = target::split(&args.target, Path::exists).map_err(Problem::usage_text)?;
+        let target = target::split(&args.target, Path::exists)?;
         let limits = limits(&args);
+        let sources = [&args.input, &args.lines, &args.csv];
+        let mut sources = sources.into_iter().flatten().chain(&args.files);
+        let items_there = sources.any(|path| input::is_stdin(path));
+        drop(sources);
+        if items_there && input::is_stdin(&target.module) {
+            let message = "the module and the items cannot both be standard input";
+            return Err(
+                Problem::text(Code::InputTwice, message).hint("put one of them into a file")
+            );
+        }
         let items = items(args.items, args.input, args.lines, args.csv, args.files)?;
         let extension = args.output_extension.as_deref();
         let directory = args
@@ -149,7 +161,7 @@ fn items(
                 "give them as arguments, or with --input FILE, --lines FILE, --csv FILE or --files PATH; \
                  `--input -` reads JSON lines from standard input"
             };
-            Err(Problem::usage_text("there are no items").hint(hint))
+            Err(Problem::text(Code::ItemsMissing, "there are no items").hint(hint))
         }
     }
 }

@@ -7,13 +7,14 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::call::ObjectGrant;
+use super::manifest::OverLimit;
 use crate::ids::{Generation, SlotId};
 use crate::limits::Limits;
 use crate::mode::{CodeMode, Isolation};
 use crate::sandbox::layers::{Layers, Role};
 
 /// The version of everything in `ipc`. A host and its processes must have the same.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
 
 const MAGIC: [u8; 8] = *b"wasmpool";
 
@@ -97,6 +98,8 @@ pub enum Compiled {
         /// What to do about it.
         hint: Option<String>,
     },
+    /// The module asks for more than a limit allows.
+    OverLimit(OverLimit),
 }
 
 /// Host to fork server.
@@ -262,7 +265,7 @@ mod tests {
 
     #[test]
     fn the_first_message_never_changes() {
-        assert_eq!(&hello(Role::Compiler), b"wasmpool\x05\0\0\0\x01\0\0\0");
+        assert_eq!(&hello(Role::Compiler), b"wasmpool\x06\0\0\0\x01\0\0\0");
         for role in [
             Role::Compiler,
             Role::ForkServer,
