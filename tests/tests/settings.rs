@@ -241,6 +241,17 @@ fn of_others() {
     std::fs::remove_file(&file).expect("it is ours");
     std::fs::create_dir(&file).expect("a folder can be made");
     ignored("it is no file");
+    std::fs::remove_dir(&file).expect("it is empty");
+    // Nobody is waited for at its other end.
+    let made = rustix::fs::mknodat(
+        rustix::fs::CWD,
+        &file,
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::from_raw_mode(0o600),
+        0,
+    );
+    made.expect("a pipe can be made");
+    ignored("it is no file");
 }
 
 fn not_read() {

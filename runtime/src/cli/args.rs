@@ -110,6 +110,7 @@ pub enum CacheCommand {
 
 /// `wasmpool map`.
 #[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
 pub struct MapArgs {
     /// A WebAssembly file (.wasm or .wat; `-`, or `/dev/stdin`, is standard input), and a function or task of it; may be left out if there is only one. A folder
     /// is a project: what it was written in is found out, and it is built first, by its own build, outside of any sandbox
@@ -376,6 +377,7 @@ impl From<GrantArgs> for Grants {
 
 /// `wasmpool run`.
 #[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
 pub struct RunArgs {
     /// A WebAssembly file (.wasm or .wat; `-`, or `/dev/stdin`, is standard input), and a function or task of it; may be left out if there is only one. A folder
     /// is a project: what it was written in is found out, and it is built first, by its own build, outside of any sandbox
@@ -422,6 +424,7 @@ pub struct RunArgs {
 
 /// `wasmpool pipeline`.
 #[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
 pub struct PipelineArgs {
     /// A TOML file (`-` is standard input): its processes, and what they share; paths in it start from its own folder
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]

@@ -1,7 +1,8 @@
 //! Files that are read as a whole, and so are bounded; `-` is standard input.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use super::exit::Problem;
@@ -40,8 +41,34 @@ pub fn bytes(path: &Path, most: u64) -> io::Result<Vec<u8>> {
 /// # Errors
 /// If it cannot be read, is larger, or is not UTF-8.
 pub fn text(path: &Path, most: u64) -> Result<String, Problem> {
+    as_text(bytes(path, most), path, most)
+}
+
+/// The same of a file that is open already.
+///
+/// # Errors
+/// As [`text`].
+pub fn text_of(file: &File, path: &Path, most: u64) -> Result<String, Problem> {
+    let mut bytes = Vec::new();
+    let read = file.take(most.saturating_add(1)).read_to_end(&mut bytes);
+    as_text(read.map(|_| bytes), path, most)
+}
+
+/// Opens a file, and never waits for the other side of a pipe.
+///
+/// # Errors
+/// If it cannot be opened.
+pub fn open_at_once(path: &Path) -> io::Result<File> {
+    let nonblock = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0);
+    OpenOptions::new()
+        .read(true)
+        .custom_flags(nonblock)
+        .open(path)
+}
+
+fn as_text(bytes: io::Result<Vec<u8>>, path: &Path, most: u64) -> Result<String, Problem> {
     let shown = name(path).display();
-    let bytes = bytes(path, most).map_err(|e| Problem::unreadable(name(path), e))?;
+    let bytes = bytes.map_err(|e| Problem::unreadable(name(path), e))?;
     if bytes.len() as u64 > most {
         let message = format!("{shown} has more than {}", show_size(most));
         return Err(Problem::text(Code::InputTooLarge, message));

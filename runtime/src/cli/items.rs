@@ -2,10 +2,9 @@
 //!
 //! Payloads are passed on as they are; whether a line is valid JSON or UTF-8 is for the worker to say.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::fd::AsFd;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -284,11 +283,7 @@ fn payload(path: &Path) -> io::Result<Payload> {
 
 /// Opens a regular file; never waits for the other side of a pipe.
 fn open(path: &Path) -> io::Result<File> {
-    let nonblock = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0);
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(nonblock)
-        .open(path)?;
+    let file = input::open_at_once(path)?;
     let kind = file.metadata()?.file_type();
     if kind.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());

@@ -79,9 +79,7 @@ pub fn main() -> ExitCode {
 
 fn parse_and_run() -> Result<u8, Refused> {
     let mut matches = Cli::command().try_get_matches()?;
-    let command = Cli::command();
-    let options = command.find_subcommand("map").unwrap_or(&command);
-    let config = config::load(&matches, options)?;
+    let config = config::load(&matches)?;
     if let Some(config) = &config {
         matches = config.apply(Cli::command()).try_get_matches()?;
     }

@@ -13,15 +13,17 @@ mod settings;
 mod show;
 
 use std::ffi::OsStr;
+use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use clap::parser::ValueSource;
-use clap::{ArgMatches, Command};
+use clap::{ArgMatches, Command, CommandFactory};
 
 use self::file::Values;
 use self::settings::{GRANTS, SETTINGS};
 pub use self::show::run;
+use super::args::Cli;
 use super::console::Console;
 use super::exit::Problem;
 use super::input;
@@ -45,11 +47,11 @@ pub struct Config {
 }
 
 /// Reads the file that counts for the command that was given; none if it takes no settings, if none is there, or if it is
-/// to be left out. `options` is the command whose options can be set.
+/// to be left out.
 ///
 /// # Errors
 /// If the file cannot be used.
-pub fn load(matches: &ArgMatches, options: &Command) -> Result<Option<Config>, Problem> {
+pub fn load(matches: &ArgMatches) -> Result<Option<Config>, Problem> {
     let Some((_, matches)) = matches.subcommand() else {
         return Ok(None);
     };
@@ -66,17 +68,15 @@ pub fn load(matches: &ArgMatches, options: &Command) -> Result<Option<Config>, P
     match named {
         Some(path) if typed(CONFIG) || !left_out => {
             let text = input::text(path, MAX_FILE_BYTES)?;
-            let path = input::name(path).to_owned();
-            let values = file::read(&path, &text, options)?;
-            Ok(Some(Config { path, values }))
+            Config::read(input::name(path), &text).map(Some)
         }
         _ if left_out => Ok(None),
-        _ => found(options),
+        _ => found(),
     }
 }
 
 /// The nearest file in the current folder or above, if it may count.
-fn found(options: &Command) -> Result<Option<Config>, Problem> {
+fn found() -> Result<Option<Config>, Problem> {
     let Ok(here) = std::env::current_dir() else {
         return Ok(None);
     };
@@ -85,39 +85,53 @@ fn found(options: &Command) -> Result<Option<Config>, Problem> {
     let Some(path) = there.next() else {
         return Ok(None);
     };
-    if let Err(reason) = trusted(&path) {
-        let path = path.display();
-        Console::plain().warning(&format!(
-            "{path} is not read: {reason}; name it with --config if it is to count"
-        ));
-        return Ok(None);
-    }
-    let text = input::text(&path, MAX_FILE_BYTES)?;
-    let values = file::read(&path, &text, options)?;
-    let config = Config { path, values };
+    let file = match trusted(&path) {
+        Ok(file) => file,
+        Err(reason) => {
+            let path = path.display();
+            Console::plain().warning(&format!(
+                "{path} is not read: {reason}; name it with --config if it is to count"
+            ));
+            return Ok(None);
+        }
+    };
+    let text = input::text_of(&file, &path, MAX_FILE_BYTES)?;
+    let config = Config::read(&path, &text)?;
     config.takes_nothing_away()?;
     Ok(Some(config))
 }
 
-/// Whether a file that was found is the user's own: why not, if it is not.
-fn trusted(path: &Path) -> Result<(), String> {
+/// Opens a file that was found, if it is the user's own; else why it is not. What is opened is what was looked at.
+fn trusted(path: &Path) -> Result<File, String> {
+    let file = input::open_at_once(path).map_err(|e| e.to_string())?;
+    let data = file.metadata().map_err(|e| e.to_string())?;
+    // Who made a link to it decides too what is read.
+    let name = path.symlink_metadata().map_err(|e| e.to_string())?;
     let user = rustix::process::geteuid().as_raw();
-    for data in [path.symlink_metadata(), path.metadata()] {
-        let data = data.map_err(|e| e.to_string())?;
-        if data.uid() != user && data.uid() != 0 {
-            return Err(format!("it belongs to user {}", data.uid()));
-        }
-        if !data.is_symlink() && !data.is_file() {
-            return Err("it is no file".into());
-        }
-        if data.is_file() && data.mode() & 0o002 != 0 {
-            return Err("everybody may write it".into());
+    for owner in [data.uid(), name.uid()] {
+        if owner != user && owner != 0 {
+            return Err(format!("it belongs to user {owner}"));
         }
     }
-    Ok(())
+    if !data.is_file() {
+        return Err("it is no file".into());
+    }
+    if data.mode() & 0o002 != 0 {
+        return Err("everybody may write it".into());
+    }
+    Ok(file)
 }
 
 impl Config {
+    fn read(path: &Path, text: &str) -> Result<Config, Problem> {
+        let command = Cli::command();
+        let options = command.find_subcommand("map").unwrap_or(&command);
+        Ok(Config {
+            path: path.to_owned(),
+            values: file::read(path, text, options)?,
+        })
+    }
+
     fn takes_nothing_away(&self) -> Result<(), Problem> {
         for setting in SETTINGS {
             let Some(value) = self.values.get(&setting.id()) else {
