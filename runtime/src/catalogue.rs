@@ -224,6 +224,11 @@ catalogue! {
         "Its folder has to be yours alone, because what is in it is run: neither a link, nor another user's, nor open to others."
         "Do what the hint says, or name another folder in WASMPOOL_CACHE_DIR."
     }
+    MonitorUnusable "monitor-unusable" {
+        "Running pools cannot be asked what they do."
+        "The folder of their sockets has to be yours alone: neither a link, nor another user's, nor open to others."
+        "Remove the folder that the message names, or make it private; pools make it anew."
+    }
     PipelineInvalid "pipeline-invalid" {
         "The file describes no pipeline that could run."
         "A key is unknown, a value is wrong, a process uses what there is not, or a queue has nobody at one of its ends."

@@ -104,6 +104,10 @@ const CASES: &[(Code, &str)] = &[
         Code::CacheUnusable,
         "WASMPOOL_CACHE_DIR=items.json wasmpool cache list",
     ),
+    (
+        Code::MonitorUnusable,
+        "XDG_RUNTIME_DIR=$PWD/run wasmpool top --once",
+    ),
     (Code::PipelineInvalid, "wasmpool pipeline pipeline.toml"),
     (
         Code::ConfigInvalid,
@@ -124,10 +128,6 @@ const CASES: &[(Code, &str)] = &[
     (Code::ImportMissing, "wasmpool map http.wat 1"),
     (Code::FunctionNotCallable, "wasmpool map handle.wat:take 1"),
     (Code::FunctionNone, "wasmpool map nothing.wat 1"),
-    (
-        Code::CompileTimeout,
-        "wasmpool map square.wat 1 --compile-timeout 1us --no-cache",
-    ),
     (Code::StartFailed, "wasmpool map start-trap.wat 1"),
     (Code::OutputFailed, "wasmpool explain timeout > /dev/full"),
 ];
@@ -155,6 +155,10 @@ const NOT_PROVOKED: &[(Code, &str)] = &[
     (
         Code::ResultInvalid,
         "takes a guest that lies: the suite `hostile`",
+    ),
+    (
+        Code::CompileTimeout,
+        "takes a module that is slow to compile everywhere: the suite `hostile`",
     ),
     (
         Code::CompileMemory,
@@ -236,9 +240,10 @@ fn prepare(folder: &Path) {
           (core instance $i (instantiate $m))
           (func (export "take") (param "x" (own $r)) (canon lift (core func $i "f"))))"#,
     );
-    for name in ["folder", "project", "granting"] {
+    for name in ["folder", "project", "granting", "run"] {
         std::fs::create_dir(folder.join(name)).unwrap_or_else(|e| panic!("{name}: {e}"));
     }
+    write("run/wasmpool", "");
     write("project/Makefile", "all:\n");
     write(
         "granting/wasmpool.toml",

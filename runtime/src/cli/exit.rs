@@ -176,6 +176,7 @@ pub fn exit(code: Code) -> u8 {
         | Code::ProjectBroken
         | Code::NameRefused
         | Code::CacheUnusable
+        | Code::MonitorUnusable
         | Code::PipelineInvalid
         | Code::ConfigInvalid
         | Code::ConfigUntrusted

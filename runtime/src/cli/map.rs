@@ -141,7 +141,7 @@ pub fn run(args: MapArgs) -> Result<u8, Problem> {
             recording,
             samples: &samples,
             failures: &failures,
-            module: &module,
+            module: module.name(),
             function: &function,
             limits: &printer.limits,
             layers: pool.layers(),
