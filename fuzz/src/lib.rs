@@ -20,6 +20,8 @@
 
 #[path = "../../runtime/src/cache/mod.rs"]
 mod cache;
+#[path = "../../runtime/src/catalogue.rs"]
+mod catalogue;
 #[path = "../../runtime/src/encoding.rs"]
 mod encoding;
 #[path = "../../runtime/src/failure.rs"]

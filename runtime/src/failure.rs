@@ -6,6 +6,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::catalogue::Code;
+
 /// The kind of a [`Failure`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -44,6 +46,28 @@ impl FailureKind {
     }
 }
 
+impl FailureKind {
+    /// Its entry in the catalogue of errors; the code is the name.
+    ///
+    /// ```
+    /// use wasmpool::failure::FailureKind;
+    ///
+    /// assert_eq!(FailureKind::Trap.code().name(), FailureKind::Trap.name());
+    /// ```
+    pub fn code(self) -> Code {
+        match self {
+            FailureKind::Failed => Code::Failed,
+            FailureKind::InvalidInput => Code::InvalidInput,
+            FailureKind::Trap => Code::Trap,
+            FailureKind::Timeout => Code::Timeout,
+            FailureKind::Memory => Code::Memory,
+            FailureKind::OutputLimit => Code::OutputLimit,
+            FailureKind::WorkerLost => Code::WorkerLost,
+            FailureKind::Cancelled => Code::Cancelled,
+        }
+    }
+}
+
 impl fmt::Display for FailureKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
@@ -70,3 +94,24 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_and_its_code_have_one_name() {
+        for kind in [
+            FailureKind::Failed,
+            FailureKind::InvalidInput,
+            FailureKind::Trap,
+            FailureKind::Timeout,
+            FailureKind::Memory,
+            FailureKind::OutputLimit,
+            FailureKind::WorkerLost,
+            FailureKind::Cancelled,
+        ] {
+            assert_eq!(kind.code().name(), kind.name());
+        }
+    }
+}

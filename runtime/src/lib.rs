@@ -58,7 +58,8 @@
 //!
 //! # Where to look
 //!
-//! [`pool`] is the interface; [`limits`], [`mode`], [`encoding`] and [`failure`] are its words. The other modules are
+//! [`pool`] is the interface; [`limits`], [`mode`], [`encoding`], [`failure`] and
+//! [`catalogue`] are its words. The other modules are
 //! public for the project's own programs and tests, and change without notice.
 #[cfg(not(all(
     target_os = "linux",
@@ -71,6 +72,7 @@ compile_error!(
 pub mod audit;
 pub mod bench;
 pub mod cache;
+pub mod catalogue;
 #[doc(hidden)]
 pub mod cli;
 pub mod encoding;

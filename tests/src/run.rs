@@ -103,11 +103,18 @@ pub fn wasmpool<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Running {
 /// A copy of the program with arguments.
 pub fn wasmpool_at<S: AsRef<OsStr>>(program: &Path, args: impl IntoIterator<Item = S>) -> Running {
     let mut command = Command::new(program);
+    // What this machine's user has set is nothing to a test.
+    for (name, _) in std::env::vars_os() {
+        if name.as_encoded_bytes().starts_with(b"WASMPOOL_") {
+            command.env_remove(name);
+        }
+    }
     command
         .args(args)
         .current_dir(root())
         .stdin(Stdio::null())
         .env("WASMPOOL_CACHE_DIR", cache())
+        .env("WASMPOOL_NO_CONFIG", "true")
         .env_remove("RUST_BACKTRACE")
         .env_remove("NO_COLOR");
     Running { command }
@@ -137,6 +144,36 @@ impl Running {
     pub fn cache(mut self, folder: impl AsRef<OsStr>) -> Self {
         self.command.env("WASMPOOL_CACHE_DIR", folder);
         self
+    }
+
+    /// In another folder than the workspace's top one.
+    pub fn within(mut self, folder: impl AsRef<Path>) -> Self {
+        self.command.current_dir(folder);
+        self
+    }
+
+    /// With an environment variable.
+    pub fn variable(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Looking for a file of settings, as a user's run does.
+    pub fn configured(mut self) -> Self {
+        self.command.env_remove("WASMPOOL_NO_CONFIG");
+        self
+    }
+
+    /// With what stands here as its standard output, which is then not a part of what it ran to.
+    pub fn start_into(mut self, stdout: impl Into<Stdio>) -> Started {
+        self.command.stdout(stdout).stderr(Stdio::piped());
+        self.spawn()
+    }
+
+    /// With what stands here as its standard error, which is then not a part of what it ran to.
+    pub fn start_unheard(mut self, stderr: impl Into<Stdio>) -> Started {
+        self.command.stdout(Stdio::piped()).stderr(stderr);
+        self.spawn()
     }
 
     /// Runs it to its end.
@@ -171,6 +208,10 @@ impl Running {
     /// Starts it.
     pub fn start(mut self) -> Started {
         self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        self.spawn()
+    }
+
+    fn spawn(mut self) -> Started {
         let mut child = self
             .command
             .spawn()
@@ -209,7 +250,16 @@ impl Started {
 
     /// Does what Ctrl-C does.
     pub fn interrupt(&self) {
-        kill_process(Pid::from_child(&self.child), Signal::INT).expect("it is not waited for yet");
+        self.signal(Signal::INT);
+    }
+
+    /// Does what `kill` does.
+    pub fn end(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("it is not waited for yet");
     }
 
     /// Waits for its end. Standard output is what was not taken of it.

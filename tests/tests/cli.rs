@@ -341,7 +341,7 @@ fn modules_that_cannot_be_used() {
     let folder = temporary();
     let check = |module: &str, said: &str| {
         let ran = wasmpool(["map", module, "1"]).run().exits(3).says(said);
-        assert!(ran.stderr.starts_with("error: "), "{ran:?}");
+        assert!(ran.stderr.starts_with("error["), "{ran:?}");
         assert_eq!(ran.text(), "", "{module}");
     };
     check("no/such/module.wasm:f", "no/such/module.wasm");

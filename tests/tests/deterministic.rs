@@ -263,7 +263,7 @@ fn options_that_contradict() {
         &["1"],
     )
     .exits(2)
-    .says("error: in deterministic mode items cannot share an instance")
+    .says("error[options-conflict]: in deterministic mode items cannot share an instance")
     .says("hint: ");
     map(&identity, &["--fuel", "100"], &["1"])
         .exits(2)

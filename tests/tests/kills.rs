@@ -133,7 +133,11 @@ fn the_fork_server_is_killed() {
         assert!(servers[0].kill());
 
         let ran = run.finish().exits(5);
-        assert_eq!(ran.stderr.matches("error: ").count(), 1, "{ran:?}");
+        assert_eq!(
+            ran.stderr.matches("error[pool-fault]: ").count(),
+            1,
+            "{ran:?}"
+        );
         assert!(ran.stderr.contains("the fork server"), "{ran:?}");
         writer.join().expect("the writer ends");
         let rest = rest.join().expect("the reader ends");

@@ -137,6 +137,7 @@ fn check(example: &Example) {
     let output = Command::new("bash")
         .args(["-c", &command])
         .env("PATH", format!("{}:{path}", folder.display()))
+        .env("WASMPOOL_NO_CONFIG", "true")
         .current_dir(root())
         .stdin(Stdio::null())
         .output()

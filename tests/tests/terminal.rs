@@ -82,7 +82,7 @@ fn progress() {
     let screen = terminal.screen();
     assert_eq!(
         screen.trim_end().trim_start_matches("^C"),
-        "error: interrupted after 3 results"
+        "error[interrupted]: interrupted after 3 results"
     );
     assert_eq!(std::fs::read_to_string(&results).unwrap(), "1\n2\n3\n");
 }
@@ -172,7 +172,7 @@ fn interrupted() {
     assert!(
         screen
             .trim_end()
-            .ends_with("error: interrupted after 3 results"),
+            .ends_with("error[interrupted]: interrupted after 3 results"),
         "{screen}"
     );
     assert!(

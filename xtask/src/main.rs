@@ -10,6 +10,7 @@ mod demo;
 mod guests;
 mod languages;
 mod licences;
+mod package;
 mod project;
 mod run;
 mod test;
@@ -35,6 +36,7 @@ Commands:
   test [ARG...]   build the guests, then run cargo test --workspace ARG...
   demo            build a release and map a guest over real source files
   licences        check every dependency's licence and origin against deny.toml
+  package [--program FILE]  a static release and a Debian package of it, or a package of that program
   ci              everything that has to pass before a change lands
 
 Environment:
@@ -63,7 +65,7 @@ fn dispatch(command: &str, rest: &[String]) -> Result<()> {
         print!("{USAGE}");
         return Ok(());
     }
-    if !matches!(command, "test" | "languages")
+    if !matches!(command, "test" | "languages" | "package")
         && let Some(extra) = rest.first()
     {
         bail!("`cargo xtask {command}` takes no argument, but was given `{extra}`");
@@ -77,6 +79,7 @@ fn dispatch(command: &str, rest: &[String]) -> Result<()> {
         "browser" => browser::set_up(&project).map(drop),
         "test" => test::run(&project, rest).map(drop),
         "demo" => demo::run(&project),
+        "package" => package::run(&project, rest),
         "licences" => licences::check(&project),
         "ci" => ci::run(&project),
         other => bail!("there is no command `{other}`; see `cargo xtask --help`"),

@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use super::LIST_BYTES;
 use crate::ids::{Generation, SlotId};
 use crate::ipc::call::{Kind, ObjectGrant};
+use crate::ipc::manifest::OverLimit;
 use crate::ipc::wire::{
     self, Compile, Compiled, FromForkServer, FromWorker, HELLO_BYTES, HelloError, Load, TaskInfo,
     ToForkServer, ToWorkerMessage, VERSION, read_hello,
@@ -105,6 +106,11 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         message: "it exports nothing".into(),
         hint: Some("export a function".into()),
     };
+    let over_limit = Compiled::OverLimit(OverLimit {
+        what: "bytes".into(),
+        needed: 100,
+        limit: 10,
+    });
     let done = Compiled::Done {
         code_bytes: 100_000,
         manifest_bytes: 300,
@@ -151,6 +157,7 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         ),
         ("compiled", message(4, &done)),
         ("refused", message(4, &refused)),
+        ("over-limit", message(4, &over_limit)),
         ("compile", message(5, &compile)),
     ]
 }

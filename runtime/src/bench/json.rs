@@ -18,7 +18,10 @@
 //! `null` where there is nothing to compare with. [`SCHEMA`](super::report::SCHEMA) says what its number promises. It can
 //! be read back with serde as a [`Report`].
 
+use serde_json::json;
+
 use super::report::Report;
+use super::{ROWS, Row};
 
 /// The report, indented, with a newline at its end.
 ///
@@ -30,9 +33,15 @@ pub fn render(report: &Report) -> Result<String, serde_json::Error> {
     Ok(text)
 }
 
+/// Every row that there is, and what it measures: an array.
+pub fn list() -> serde_json::Value {
+    let each = |row: &Row| json!({"id": row.id, "group": row.group, "what": row.what(false)});
+    ROWS.iter().map(each).collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::Value;
 
     use super::super::report::tests::mixed;
     use super::*;

@@ -42,6 +42,7 @@ impl Lab {
             command.arg("map").arg(folder.join("guest.wat:square"));
             command.args(["--workers", "1", "7"]);
             command.env("WASMPOOL_CACHE_DIR", folder.join("cache"));
+            command.env("WASMPOOL_NO_CONFIG", "true");
             if !cached {
                 command.arg("--no-cache");
             }

@@ -1,8 +1,10 @@
 //! The flags. Plain values, not yet validated against each other.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{BoolishValueParser, OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
@@ -15,8 +17,14 @@ use crate::limits::Limits;
 use crate::mode;
 use crate::pool::options::{self, ChunkSize};
 
-/// With the engine's release line, which a test compares with the dependency.
-const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (wasmtime 48)");
+/// The release of the interface that tasks are written against.
+pub const INTERFACE: &str = "0.1.0";
+
+/// With the releases of the engine and of the interface that tasks are written against.
+fn long_version() -> String {
+    let (own, engine) = (env!("CARGO_PKG_VERSION"), crate::engine::config::VERSION);
+    format!("{own} (wasmtime {engine}, wasmpool:task {INTERFACE})")
+}
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -26,11 +34,11 @@ Exit codes:
   3    the module cannot be used
   4    a protection that was required is not available here
   5    the pool itself is at fault, or the machine
-  130  interrupted";
+  130  interrupted, by Ctrl-C or SIGTERM";
 
 /// Multiprocessing for code you do not trust: WebAssembly tasks in isolated worker processes
 #[derive(Debug, Parser)]
-#[command(name = "wasmpool", version = VERSION, after_help = EXIT_CODES, max_term_width = 100)]
+#[command(name = "wasmpool", version, long_version = long_version(), after_help = EXIT_CODES, max_term_width = 100)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -60,11 +68,21 @@ pub enum Command {
     Audit(Box<AuditArgs>),
     /// Measure this machine and what a pool costs on it
     Bench(BenchArgs),
+    /// Tell what is in force, and where each value comes from: an option beats the environment, which beats the file
+    Config(ConfigCommandArgs),
+    /// Tell what an error means, why it happens and what to do about it
+    Explain(ExplainArgs),
     /// Look after the cache of compiled components, and of results
     Cache {
         /// What to do with it.
         #[command(subcommand)]
         command: CacheCommand,
+    },
+    /// Write a manual page a command into a folder
+    #[command(hide = true)]
+    Man {
+        /// The folder, which is made if it is missing.
+        folder: PathBuf,
     },
     /// Print a completion script for a shell
     Completions {
@@ -77,9 +95,17 @@ pub enum Command {
 #[derive(Clone, Copy, Debug, Subcommand)]
 pub enum CacheCommand {
     /// Print the directory
-    Dir,
+    Dir {
+        /// For programs: a JSON object
+        #[arg(long)]
+        json: bool,
+    },
     /// List the entries, the least recently used first: bytes, seconds since the last use, name
-    List,
+    List {
+        /// For programs: a JSON array
+        #[arg(long)]
+        json: bool,
+    },
     /// Remove all entries
     Clear,
 }
@@ -87,10 +113,10 @@ pub enum CacheCommand {
 /// What a map and a profile have in common: items, and how they are run.
 #[derive(Debug, Args)]
 pub struct JobArgs {
-    /// A WebAssembly file (.wasm or .wat), and a function or task of it; may be left out if there is only one. A folder
+    /// A WebAssembly file (.wasm or .wat; `-`, or `/dev/stdin`, is standard input), and a function or task of it; may be left out if there is only one. A folder
     /// is a project: what it was written in is found out, and it is built first, by its own build, outside of any sandbox
     #[arg(value_name = "MODULE[:FUNCTION]", value_hint = ValueHint::FilePath)]
-    pub target: String,
+    pub target: OsString,
 
     /// Items: JSON texts; what is not valid JSON is a string
     #[arg(value_name = "ITEM", allow_negative_numbers = true, group = "source")]
@@ -109,24 +135,38 @@ pub struct JobArgs {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, group = "source", help_heading = "Items")]
     pub csv: Option<PathBuf>,
 
-    /// Each file is an item: its bytes, for functions of a string or bytes; globs are expanded, in sorted order
+    /// Each file (`-` is standard input) is an item: its bytes, for functions of a string or bytes; globs are expanded, in
+    /// sorted order
     #[arg(long, value_name = "PATH|GLOB", num_args = 1.., value_hint = ValueHint::FilePath, group = "source", help_heading = "Items")]
     pub files: Vec<PathBuf>,
 
     /// Worker processes [default: the processors that may be used]
-    #[arg(long, value_name = "N", value_parser = count, help_heading = "Running")]
+    #[arg(long, value_name = "N", value_parser = count, env = "WASMPOOL_WORKERS", hide_env_values = true, help_heading = "Running")]
     pub workers: Option<u32>,
 
     /// How far items are kept apart [default: shared; with --deterministic or --cache-results: instance]
-    #[arg(long, value_enum, help_heading = "Running")]
+    #[arg(
+        long,
+        value_enum,
+        env = "WASMPOOL_ISOLATION",
+        hide_env_values = true,
+        help_heading = "Running"
+    )]
     pub isolation: Option<Isolation>,
 
     /// How many items are sent together
-    #[arg(long, value_name = "N|auto", default_value = "auto", value_parser = chunk_size, help_heading = "Running")]
+    #[arg(long, value_name = "N|auto", default_value = "auto", value_parser = chunk_size, env = "WASMPOOL_CHUNK_SIZE", hide_env_values = true, help_heading = "Running")]
     pub chunk_size: ChunkSize,
 
     /// How often an item is run again after its worker was lost
-    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Running")]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 1,
+        env = "WASMPOOL_RETRIES",
+        hide_env_values = true,
+        help_heading = "Running"
+    )]
     pub retries: u32,
 
     /// Give a WASI command an argument, behind its name; `{}` in it stands for the item, which is its standard input too
@@ -143,19 +183,19 @@ pub struct JobArgs {
     pub init: Option<(String, serde_json::Value)>,
 
     /// Replace a worker after so many items
-    #[arg(long, value_name = "N", value_parser = count, help_heading = "Running")]
+    #[arg(long, value_name = "N", value_parser = count, env = "WASMPOOL_MAX_ITEMS_PER_WORKER", hide_env_values = true, help_heading = "Running")]
     pub max_items_per_worker: Option<u32>,
 
     /// What becomes of the other items when one fails
-    #[arg(long, value_enum, default_value_t = OnError::Stop, help_heading = "Running")]
+    #[arg(long, value_enum, default_value_t = OnError::Stop, env = "WASMPOOL_ON_ERROR", hide_env_values = true, help_heading = "Running")]
     pub on_error: OnError,
 
     /// Compile anew, and store nothing
-    #[arg(long, help_heading = "Running")]
+    #[arg(long, env = "WASMPOOL_NO_CACHE", hide_env_values = true, value_parser = BoolishValueParser::new(), help_heading = "Running")]
     pub no_cache: bool,
 
     /// Wall time of an item [default: 30s]
-    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Limits")]
+    #[arg(long, value_name = "TIME", value_parser = duration, env = "WASMPOOL_TIMEOUT", hide_env_values = true, help_heading = "Limits")]
     pub timeout: Option<Duration>,
 
     /// The other bounds.
@@ -166,12 +206,16 @@ pub struct JobArgs {
     #[command(flatten)]
     pub grants: GrantArgs,
 
+    /// Where settings come from.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+
     /// End with exit code 4 if this machine does not offer every layer of protection, instead of with a warning
-    #[arg(long, help_heading = "Running")]
+    #[arg(long, env = "WASMPOOL_STRICT", hide_env_values = true, value_parser = BoolishValueParser::new(), help_heading = "Running")]
     pub strict: bool,
 
     /// Show progress on standard error; `auto`: if that is a terminal to which no results go
-    #[arg(long, value_enum, default_value_t = Progress::Auto, help_heading = "Output")]
+    #[arg(long, value_enum, default_value_t = Progress::Auto, env = "WASMPOOL_PROGRESS", hide_env_values = true, help_heading = "Output")]
     pub progress: Progress,
 
     /// Print a summary to standard error at the end: counts, times of items, why workers were replaced, processor time and
@@ -199,6 +243,7 @@ pub struct JobArgs {
 
 /// `wasmpool map`.
 #[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
 pub struct MapArgs {
     /// The items, and how they are run.
     #[command(flatten)]
@@ -296,23 +341,23 @@ impl From<JobArgs> for MapArgs {
 #[derive(Debug, Args)]
 pub struct LimitArgs {
     /// Memory of an item, all linear memories together [default: 256MiB]
-    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Limits")]
+    #[arg(long, value_name = "SIZE", value_parser = size, env = "WASMPOOL_MEMORY", hide_env_values = true, help_heading = "Limits")]
     pub memory: Option<u64>,
 
     /// Bytes of an item's result, with all that it emits [default: 64MiB]
-    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Limits")]
+    #[arg(long, value_name = "SIZE", value_parser = size, env = "WASMPOOL_RESULT_BYTES", hide_env_values = true, help_heading = "Limits")]
     pub result_bytes: Option<u64>,
 
     /// Bytes of log messages of an item [default: 64KiB]
-    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Limits")]
+    #[arg(long, value_name = "SIZE", value_parser = size, env = "WASMPOOL_LOG_BYTES", hide_env_values = true, help_heading = "Limits")]
     pub log_bytes: Option<u64>,
 
     /// Wall time of compiling the module [default: 60s]
-    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Limits")]
+    #[arg(long, value_name = "TIME", value_parser = duration, env = "WASMPOOL_COMPILE_TIMEOUT", hide_env_values = true, help_heading = "Limits")]
     pub compile_timeout: Option<Duration>,
 
     /// Private memory of the compiler process [default: 2GiB]
-    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Limits")]
+    #[arg(long, value_name = "SIZE", value_parser = size, env = "WASMPOOL_COMPILE_MEMORY", hide_env_values = true, help_heading = "Limits")]
     pub compile_memory: Option<u64>,
 }
 
@@ -334,12 +379,48 @@ impl LimitArgs {
 #[derive(Debug, Args)]
 pub struct GrantArgs {
     /// Grant guests a directory under a path of theirs, to read (`ro`, the default) or also to write (`rw`)
-    #[arg(long, value_name = "HOST::GUEST[:ro|rw]", value_parser = directory, value_hint = ValueHint::DirPath, help_heading = "Grants")]
+    #[arg(long, value_name = "HOST::GUEST[:ro|rw]", value_parser = OsStringValueParser::new().try_map(|text| directory(&text)), value_hint = ValueHint::DirPath, help_heading = "Grants")]
     pub dir: Vec<DirectoryGrant>,
 
     /// Grant guests an environment variable
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable, help_heading = "Grants")]
     pub env: Vec<(String, String)>,
+}
+
+/// Where settings come from that are not on the command line.
+#[derive(Debug, Args)]
+pub struct ConfigArgs {
+    /// Take settings from this file (`-` is standard input) [default: the nearest `wasmpool.toml`, in this folder or above]
+    #[arg(long, value_name = "FILE", env = "WASMPOOL_CONFIG", hide_env_values = true, value_hint = ValueHint::FilePath, help_heading = "Configuration")]
+    pub config: Option<PathBuf>,
+
+    /// Take settings from no file
+    #[arg(long, env = "WASMPOOL_NO_CONFIG", hide_env_values = true, value_parser = BoolishValueParser::new(), help_heading = "Configuration")]
+    pub no_config: bool,
+}
+
+/// `wasmpool config`.
+#[derive(Debug, Args)]
+pub struct ConfigCommandArgs {
+    /// Where settings come from.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+
+    /// For programs: a JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `wasmpool explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The word in brackets behind `error`, or the word behind the name of an item [default: all]
+    #[arg(value_name = "CODE")]
+    pub code: Option<String>,
+
+    /// For programs: a JSON object, or an array of them
+    #[arg(long)]
+    pub json: bool,
 }
 
 impl From<GrantArgs> for Grants {
@@ -353,11 +434,12 @@ impl From<GrantArgs> for Grants {
 
 /// `wasmpool run`.
 #[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
 pub struct RunArgs {
-    /// A WebAssembly file (.wasm or .wat), and a function or task of it; may be left out if there is only one. A folder
+    /// A WebAssembly file (.wasm or .wat; `-`, or `/dev/stdin`, is standard input), and a function or task of it; may be left out if there is only one. A folder
     /// is a project: what it was written in is found out, and it is built first, by its own build, outside of any sandbox
     #[arg(value_name = "MODULE[:FUNCTION]", value_hint = ValueHint::FilePath)]
-    pub target: String,
+    pub target: OsString,
 
     /// The function's parameters: JSON texts; what is not valid JSON is a string. Of a WASI command its arguments, as they
     /// are, and its standard input is that of this program unless it is a terminal
@@ -365,7 +447,7 @@ pub struct RunArgs {
     pub args: Vec<String>,
 
     /// Wall time of the process [default: no limit]
-    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Limits")]
+    #[arg(long, value_name = "TIME", value_parser = duration, env = "WASMPOOL_TIMEOUT", hide_env_values = true, help_heading = "Limits")]
     pub timeout: Option<Duration>,
 
     /// The other bounds.
@@ -376,12 +458,16 @@ pub struct RunArgs {
     #[command(flatten)]
     pub grants: GrantArgs,
 
+    /// Where settings come from.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+
     /// Compile anew, and store nothing
-    #[arg(long, help_heading = "Running")]
+    #[arg(long, env = "WASMPOOL_NO_CACHE", hide_env_values = true, value_parser = BoolishValueParser::new(), help_heading = "Running")]
     pub no_cache: bool,
 
     /// End with exit code 4 if this machine does not offer every layer of protection, instead of with a warning
-    #[arg(long, help_heading = "Running")]
+    #[arg(long, env = "WASMPOOL_STRICT", hide_env_values = true, value_parser = BoolishValueParser::new(), help_heading = "Running")]
     pub strict: bool,
 
     /// Print errors only: no messages of the guest, no warnings
@@ -395,9 +481,10 @@ pub struct RunArgs {
 
 /// `wasmpool pipeline`.
 #[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
 pub struct PipelineArgs {
-    /// A TOML file: its processes, and what they share; paths in it start from its own folder. A module that is a folder is a
-    /// project, which is built first, outside of any sandbox
+    /// A TOML file (`-` is standard input): its processes, and what they share; paths in it start from its own folder. A
+    /// module that is a folder is a project, which is built first, outside of any sandbox
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub file: PathBuf,
 
@@ -429,13 +516,17 @@ pub struct TopArgs {
 /// `wasmpool inspect`.
 #[derive(Debug, Args)]
 pub struct InspectArgs {
-    /// A WebAssembly file (.wasm or .wat), or a project's folder, which is built first, outside of any sandbox
+    /// A WebAssembly file (.wasm or .wat; `-` is standard input), or a project's folder, which is built first, outside of any sandbox
     #[arg(value_name = "MODULE", value_hint = ValueHint::FilePath)]
     pub module: PathBuf,
 
     /// For people or for programs
     #[arg(long, value_enum, default_value_t = InspectFormat::Text)]
     pub format: InspectFormat,
+
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
 
     /// Compile anew, and store nothing
     #[arg(long)]
@@ -453,14 +544,18 @@ Exit codes:
 #[derive(Debug, Args)]
 #[command(after_help = CHECK_EXIT_CODES)]
 pub struct CheckArgs {
-    /// A WebAssembly file (.wasm or .wat), and a function or task of it. A folder is a project, which is built first,
+    /// A WebAssembly file (.wasm or .wat; `-`, or `/dev/stdin`, is standard input), and a function or task of it. A folder is a project, which is built first,
     /// outside of any sandbox
     #[arg(value_name = "MODULE[:FUNCTION]", value_hint = ValueHint::FilePath)]
-    pub target: String,
+    pub target: OsString,
 
     /// For people or for programs
     #[arg(long, value_enum, default_value_t = InspectFormat::Text)]
     pub format: InspectFormat,
+
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
 
     /// The bounds on it.
     #[command(flatten)]
@@ -470,12 +565,16 @@ pub struct CheckArgs {
     #[command(flatten)]
     pub grants: GrantArgs,
 
+    /// Where settings come from.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+
     /// Require every layer of protection
-    #[arg(long, help_heading = "Running")]
+    #[arg(long, env = "WASMPOOL_STRICT", hide_env_values = true, value_parser = BoolishValueParser::new(), help_heading = "Running")]
     pub strict: bool,
 
     /// Compile anew, and store nothing
-    #[arg(long, help_heading = "Running")]
+    #[arg(long, env = "WASMPOOL_NO_CACHE", hide_env_values = true, value_parser = BoolishValueParser::new(), help_heading = "Running")]
     pub no_cache: bool,
 }
 
@@ -507,6 +606,10 @@ pub struct AuditArgs {
     #[arg(long, value_enum, default_value_t = AuditFormat::Text)]
     pub format: AuditFormat,
 
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
+
     /// Write the report to a file, and only the verdict to standard error
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
@@ -519,8 +622,8 @@ pub struct AuditArgs {
     #[arg(short, long)]
     pub verbose: bool,
 
-    /// Run your own module instead, and tell what stopped each of its functions; a project's folder is built first, outside
-    /// of any sandbox
+    /// Run your own module (`-` is standard input) instead, and tell what stopped each of its functions; a project's folder
+    /// is built first, outside of any sandbox
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Your own module")]
     pub module: Option<PathBuf>,
 
@@ -584,6 +687,10 @@ pub struct BenchArgs {
     /// For people, for programs, or as a picture
     #[arg(long, value_enum, default_value_t = BenchFormat::Text)]
     pub format: BenchFormat,
+
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
 
     /// Write the picture to a file besides
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]

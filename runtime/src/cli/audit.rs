@@ -1,7 +1,6 @@
 //! `wasmpool audit`: runs the audit, writes its report, and says by its exit code what follows.
 
-use std::fs::{self, File};
-use std::io::Read;
+use std::fs;
 use std::path::Path;
 
 use serde::de::IgnoredAny;
@@ -9,8 +8,9 @@ use serde::de::IgnoredAny;
 use super::args::{AuditArgs, AuditFormat};
 use super::console::Console;
 use super::exit::{self, Problem};
-use super::{print, project};
+use super::{input, print, project};
 use crate::audit::{Audit, OwnModule, Report, Verdict, json, junit, text};
+use crate::catalogue::Code;
 use crate::limits::Limits;
 
 /// Runs it.
@@ -24,19 +24,22 @@ pub fn run(args: AuditArgs) -> Result<u8, Problem> {
     }
     let report = audit.run();
     let strict = !args.no_strict;
-    let written = match args.format {
+    let format = match args.json {
+        true => AuditFormat::Json,
+        false => args.format,
+    };
+    let written = match format {
         AuditFormat::Text => text::render(&report, args.verbose),
-        AuditFormat::Json => json::render(&report).map_err(|e| {
-            Problem::machine("the report cannot be written", std::io::Error::other(e))
-        })?,
+        AuditFormat::Json => json::render(&report)
+            .map_err(|e| Problem::doing(Code::OutputFailed, "the report cannot be written", e))?,
         AuditFormat::Junit => junit::render(&report, strict),
     };
     let code = code(&report, strict);
     match &args.output {
         Some(path) => {
             let doing = || format!("cannot write {}", path.display());
-            fs::write(path, written).map_err(|e| Problem::machine(doing(), e))?;
-            eprint!("{}", text::summary(&report));
+            fs::write(path, written).map_err(|e| Problem::doing(Code::OutputFailed, doing(), e))?;
+            Console::plain().report(&text::summary(&report));
         }
         None => _ = print(written.as_bytes())?,
     }
@@ -58,16 +61,8 @@ fn own(path: &Path, args: &AuditArgs) -> Result<OwnModule, Problem> {
         limits.memory_bytes = bytes;
     }
     let path = &project::module(path, &Console::plain())?;
-    let cannot = |error: std::io::Error| {
-        Problem::usage_text(format!("cannot read {}: {error}", path.display()))
-    };
-    let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| {
-            let most = limits.module_bytes.saturating_add(1);
-            file.take(most).read_to_end(&mut bytes)
-        })
-        .map_err(cannot)?;
+    let bytes = input::bytes(path, limits.module_bytes)
+        .map_err(|e| Problem::unreadable(input::name(path), e))?;
     Ok(OwnModule {
         bytes,
         function: args.function.clone(),

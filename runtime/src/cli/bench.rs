@@ -6,16 +6,24 @@ use super::args::{BenchArgs, BenchFormat};
 use super::console::Console;
 use super::exit::{self, Problem};
 use super::line::{self, Line};
-use super::print;
+use super::{nearest, print};
 use crate::bench::{Bench, ROWS, Report, Step, find, json, svg, text};
+use crate::catalogue::Code;
 
 /// Runs it.
 ///
 /// # Errors
 /// If there is no such row, or the report cannot be written.
 pub fn run(args: BenchArgs) -> Result<u8, Problem> {
+    let format = match args.json {
+        true => BenchFormat::Json,
+        false => args.format,
+    };
     if args.list {
-        return print(text::list().as_bytes());
+        return match format {
+            BenchFormat::Json => print(format!("{}\n", json::list()).as_bytes()),
+            BenchFormat::Text | BenchFormat::Svg => print(text::list().as_bytes()),
+        };
     }
     let mut bench = Bench::new()
         .quick(args.quick)
@@ -42,13 +50,13 @@ pub fn run(args: BenchArgs) -> Result<u8, Problem> {
     }
     if let Some(path) = &args.plot {
         let doing = || format!("cannot write {}", path.display());
-        fs::write(path, svg::render(&report)).map_err(|e| Problem::machine(doing(), e))?;
+        fs::write(path, svg::render(&report))
+            .map_err(|e| Problem::doing(Code::OutputFailed, doing(), e))?;
     }
-    let written = match args.format {
+    let written = match format {
         BenchFormat::Text => text::render(&report),
-        BenchFormat::Json => json::render(&report).map_err(|e| {
-            Problem::machine("the report cannot be written", std::io::Error::other(e))
-        })?,
+        BenchFormat::Json => json::render(&report)
+            .map_err(|e| Problem::doing(Code::OutputFailed, "the report cannot be written", e))?,
         BenchFormat::Svg => svg::render(&report),
     };
     print(written.as_bytes())?;
@@ -57,14 +65,9 @@ pub fn run(args: BenchArgs) -> Result<u8, Problem> {
 
 fn unknown(id: &str) -> Problem {
     let shown = crate::text::printable(id, 200);
-    let nearest = ROWS
-        .iter()
-        .map(|row| row.id)
-        .min_by_key(|row| strsim::damerau_levenshtein(row, id))
-        .filter(|row| strsim::damerau_levenshtein(row, id) <= 1 + id.len() / 4);
-    let problem = Problem::usage_text(format!("there is no row `{shown}`"));
-    match nearest {
-        Some(row) => problem.hint(format!("did you mean `{row}`?")),
+    let problem = Problem::text(Code::RowUnknown, format!("there is no row `{shown}`"));
+    match nearest::question(id, ROWS.iter().map(|row| row.id)) {
+        Some(question) => problem.hint(question),
         None => problem.hint("`wasmpool bench --list` shows all of them"),
     }
 }
@@ -78,7 +81,7 @@ fn code(report: &Report) -> u8 {
         "something is wrong with what these measure: {}",
         failed.join(", ")
     );
-    Console::plain().error(&message);
+    Console::plain().error(Code::BenchWrong, &message);
     exit::POOL
 }
 

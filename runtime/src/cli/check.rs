@@ -11,8 +11,10 @@ use serde_json::json;
 use super::args::{CheckArgs, InspectFormat};
 use super::console::Console;
 use super::exit::{self, Problem};
-use super::inspect::{Grant, grant, read, shown};
-use super::{print, project, target};
+use super::inspect::{Grant, grant, shown};
+use super::module::Module;
+use super::{print, target};
+use crate::catalogue::Code;
 use crate::grants::Grants;
 use crate::ipc::lookup::find_function;
 use crate::ipc::manifest::Manifest;
@@ -24,6 +26,8 @@ struct Check {
     name: &'static str,
     /// What was found, or why it would not run and what to do about it.
     answer: Result<String, (String, Option<String>)>,
+    /// Its error's code, if it would not run.
+    code: Option<Code>,
 }
 
 /// Runs the command, and returns the exit code.
@@ -31,14 +35,15 @@ struct Check {
 /// # Errors
 /// If the arguments cannot be read, or the pool is at fault. That the module would not run is the answer, and no error.
 pub fn run(args: CheckArgs) -> Result<u8, Problem> {
-    let target = target::split(&args.target, Path::exists).map_err(Problem::usage_text)?;
+    let target = target::split(&args.target, Path::exists)?;
     let limits = args.limits.limits(Limits::new().timeout);
-    let path = project::module(&target.module, &Console::plain())?;
+    let module = Module::find(&target.module, &limits, &Console::plain())?;
+    let name = module.name().display().to_string();
     let grants = Grants::from(args.grants);
     let mut checks = Vec::new();
     let (mut notes, mut code) = (Vec::new(), exit::DONE);
-    let compiling = Console::plain().compiling(&path);
-    let found = read(&path, &limits).and_then(|module| {
+    let compiling = Console::plain().compiling(module.name());
+    let found = module.read(&limits).and_then(|module| {
         let opened = Pool::builder()
             .workers(1)
             .limits(limits.clone())
@@ -70,7 +75,7 @@ pub fn run(args: CheckArgs) -> Result<u8, Problem> {
                     }
                     Err(error) => {
                         let problem = Problem::from(error);
-                        code = problem.code();
+                        code = problem.exit();
                         checks.push(bad("start", problem));
                     }
                 }
@@ -86,8 +91,11 @@ pub fn run(args: CheckArgs) -> Result<u8, Problem> {
     if code == exit::DONE && checks.iter().any(|check| check.answer.is_err()) {
         code = exit::MODULE;
     }
-    let name = target.module.display().to_string();
-    let text = match args.format {
+    let format = match args.json {
+        true => InspectFormat::Json,
+        false => args.format,
+    };
+    let text = match format {
         InspectFormat::Text => text(&name, &checks, &notes),
         InspectFormat::Json => format!("{}\n", json(&checks, &notes)),
     };
@@ -97,13 +105,15 @@ pub fn run(args: CheckArgs) -> Result<u8, Problem> {
 
 fn good(name: &'static str, what: String) -> Check {
     let answer = Ok(what);
-    Check { name, answer }
+    let code = None;
+    Check { name, answer, code }
 }
 
 fn bad(name: &'static str, problem: Problem) -> Check {
     let hint = problem.advice().map(Into::into);
     let answer = Err((problem.message(), hint));
-    Check { name, answer }
+    let code = Some(problem.code());
+    Check { name, answer, code }
 }
 
 /// One for all imports that are offered, or one for each that is not.
@@ -111,6 +121,7 @@ fn imports(manifest: &Manifest) -> Vec<Check> {
     let missing = manifest.missing_imports().map(|(name, reason)| Check {
         name: "import",
         answer: Err((name.to_owned(), Some(reason.to_owned()))),
+        code: Some(Code::ImportMissing),
     });
     let missing: Vec<_> = missing.collect();
     match missing.is_empty() {
@@ -169,6 +180,7 @@ fn any(manifest: &Manifest, pool: &Pool) -> Check {
             Check {
                 name: "functions",
                 answer,
+                code: Some(Code::FunctionNone),
             }
         }
         all => good("functions", format!("{all} can be called")),
@@ -203,7 +215,8 @@ fn json(checks: &[Check], notes: &[&str]) -> serde_json::Value {
             Ok(what) => (what, None),
             Err((why, hint)) => (why, hint.as_ref()),
         };
-        json!({"name": check.name, "ok": check.answer.is_ok(), "message": message, "hint": hint})
+        json!({"name": check.name, "ok": check.answer.is_ok(), "message": message, "hint": hint,
+            "code": check.code.map(Code::name)})
     };
     json!({
         "runs": checks.iter().all(|check| check.answer.is_ok()),

@@ -14,6 +14,7 @@ use super::args;
 use super::exit::Problem;
 use super::line::{self, Line};
 use super::progress::Now;
+use crate::catalogue::Code;
 use crate::failure::Failure;
 use crate::ipc::frame::Level;
 use crate::pool::options::LogRecord;
@@ -153,7 +154,7 @@ impl Console {
 
     /// Why the command ends, and what to do.
     pub fn problem(&self, problem: &Problem) {
-        let mut text = labelled("error", &problem.message());
+        let mut text = labelled(&coded(problem.code()), &problem.message());
         if let Some(hint) = problem.advice() {
             text.push_str(&labelled("hint", hint));
         }
@@ -161,8 +162,8 @@ impl Console {
     }
 
     /// An error that does not end the command, or that sums up what was told.
-    pub fn error(&self, message: &str) {
-        self.write(&labelled("error", message));
+    pub fn error(&self, code: Code, message: &str) {
+        self.write(&labelled(&coded(code), message));
     }
 
     /// Something that the user should know.
@@ -262,6 +263,11 @@ impl Console {
 
 fn write_all(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// How an error of a kind begins. That of an item does not: there the kind stands behind the item's name.
+pub fn coded(code: Code) -> String {
+    format!("error[{code}]")
 }
 
 /// `label: message`, with further lines of the message indented.

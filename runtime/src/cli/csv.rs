@@ -11,9 +11,10 @@ use csv::{ByteRecord, Reader, ReaderBuilder};
 use serde_json::{Map, Value};
 
 use super::exit::Problem;
-use super::items::{Sink, input};
+use super::items::{Sink, open_input};
 use super::json::is_json;
 use super::names::LineNumbers;
+use crate::catalogue::Code;
 use crate::ipc::lookup::same_name;
 use crate::ipc::manifest::Function;
 use crate::pool::Payload;
@@ -81,7 +82,7 @@ impl Cell {
 impl Table {
     /// Opens a file, or standard input for `-`, and reads its header.
     pub fn open(path: &Path) -> Result<Table, Problem> {
-        let (input, name) = input(path)?;
+        let (input, name) = open_input(path)?;
         Table::of(input, name)
     }
 
@@ -94,8 +95,10 @@ impl Table {
             *first = first.trim_start_matches('\u{feff}').to_owned();
         }
         if header.is_empty() {
-            return Err(Problem::usage_text(format!("{name} has no header"))
-                .hint("its first line names the columns, as the parameters of the function"));
+            return Err(
+                Problem::text(Code::TableUnfit, format!("{name} has no header"))
+                    .hint("its first line names the columns, as the parameters of the function"),
+            );
         }
         let guess = |name: &String| (name.clone(), Cell::Guess);
         Ok(Table {
@@ -129,7 +132,7 @@ impl Table {
             return Ok(());
         }
         let problem = |what: String| {
-            Problem::usage_text(format!("{}: {what}", self.name))
+            Problem::text(Code::TableUnfit, format!("{}: {what}", self.name))
                 .hint(format!("the function is {}", function.signature()))
         };
         let mut columns = Vec::new();
@@ -209,7 +212,7 @@ impl Table {
 }
 
 fn unreadable(name: &str, error: impl std::error::Error + Send + Sync + 'static) -> Problem {
-    Problem::usage(anyhow::Error::new(error).context(format!("cannot read {name}")))
+    Problem::doing(Code::InputUnreadable, format!("cannot read {name}"), error)
 }
 
 #[cfg(test)]

@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 
 use super::args::Format;
 use super::exit::Problem;
+use super::input;
 use super::items::Items;
+use crate::catalogue::Code;
 
 /// Where results are written to.
 #[derive(Debug)]
@@ -41,7 +43,7 @@ impl Directory {
     ) -> Result<Self, Problem> {
         let trouble = |e: io::Error| {
             let what = format!("cannot write to the directory {}", path.display());
-            Problem::usage(anyhow::Error::new(e).context(what))
+            Problem::doing(Code::OutputRefused, what, e)
         };
         fs::create_dir_all(path).map_err(trouble)?;
         let path = path.canonicalize().map_err(trouble)?;
@@ -55,10 +57,13 @@ impl Directory {
                 let names = names(files, ending);
                 let inputs = inputs_inside(&path, files);
                 if let Some(name) = names.iter().find(|name| inputs.contains(*name)) {
-                    return Err(Problem::usage_text(format!(
-                        "the results would replace the input {}",
-                        path.join(name).display()
-                    ))
+                    return Err(Problem::text(
+                        Code::OutputRefused,
+                        format!(
+                            "the results would replace the input {}",
+                            path.join(name).display()
+                        ),
+                    )
                     .hint("give another directory with --output-dir"));
                 }
                 Naming::Given(names)
@@ -155,6 +160,7 @@ fn names(files: &[PathBuf], ending: Ending<'_>) -> Vec<OsString> {
         .iter()
         .map(|file| {
             let name = match ending {
+                _ if input::is_stdin(file) => Some(OsStr::new("stdin")),
                 Ending::Replaced(_) => file.file_stem(),
                 Ending::Kept | Ending::Added(_) => file.file_name(),
             };
@@ -242,7 +248,7 @@ mod tests {
         fs::write(&input, "input").unwrap();
         let items = || Items::Files([input.clone()].into());
         let clash = Directory::new(&dir.join("in/../in"), &items(), Format::Raw, None).unwrap_err();
-        assert_eq!(clash.code(), super::super::exit::USAGE);
+        assert_eq!(clash.exit(), super::super::exit::USAGE);
 
         let beside = Directory::new(&dir.join("in"), &items(), Format::Values, None).unwrap();
         beside.write(0, b"1\n").unwrap();

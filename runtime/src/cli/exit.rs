@@ -1,8 +1,10 @@
 //! Exit codes, and which of them an error means.
 
 use std::io;
+use std::path::Path;
 
-use crate::ipc::lookup::LookupError;
+use super::nearest;
+use crate::catalogue::Code;
 use crate::pool::error::Error;
 
 /// All items are done; also if the reader of the results closed the pipe.
@@ -17,55 +19,63 @@ pub const MODULE: u8 = 3;
 pub const PROTECTION: u8 = 4;
 /// The pool itself is at fault, or the machine.
 pub const POOL: u8 = 5;
-/// Interrupted by Ctrl-C.
+/// Interrupted, by Ctrl-C or SIGTERM.
 pub const INTERRUPTED: u8 = 130;
 
 /// Why a command ends without having done its work.
 #[derive(Debug)]
 pub struct Problem {
-    code: u8,
+    code: Code,
     error: anyhow::Error,
     hint: Option<String>,
+    closed_pipe: bool,
 }
 
 impl Problem {
-    /// The arguments, or the input, cannot be used.
-    pub fn usage(error: impl Into<anyhow::Error>) -> Self {
-        Self::new(USAGE, error)
-    }
-
-    /// The same, in words.
-    pub fn usage_text(message: impl Into<String>) -> Self {
-        Self::new(USAGE, anyhow::Error::msg(message.into()))
-    }
-
-    /// The module cannot be used, in words.
-    pub fn module_text(message: impl Into<String>) -> Self {
-        Self::new(MODULE, anyhow::Error::msg(message.into()))
-    }
-
-    /// The machine does not do what is needed.
-    pub fn machine(doing: impl Into<String>, error: io::Error) -> Self {
-        Self::new(POOL, anyhow::Error::new(error).context(doing.into()))
-    }
-
-    /// Standard output cannot be written.
-    pub fn stdout(error: io::Error) -> Self {
-        let code = match error.kind() {
-            io::ErrorKind::BrokenPipe => DONE,
-            _ => POOL,
-        };
-        Self::new(
-            code,
-            anyhow::Error::new(error).context("cannot write to standard output"),
-        )
-    }
-
-    fn new(code: u8, error: impl Into<anyhow::Error>) -> Self {
+    /// An error of a kind.
+    pub fn new(code: Code, error: impl Into<anyhow::Error>) -> Self {
         Problem {
             code,
             error: error.into(),
             hint: None,
+            closed_pipe: false,
+        }
+    }
+
+    /// The same, in words.
+    pub fn text(code: Code, message: impl Into<String>) -> Self {
+        Self::new(code, anyhow::Error::msg(message.into()))
+    }
+
+    /// The same: what could not be done, and why.
+    pub fn doing(
+        code: Code,
+        doing: impl Into<String>,
+        error: impl std::error::Error + Send + Sync + 'static,
+    ) -> Self {
+        Self::new(code, anyhow::Error::new(error).context(doing.into()))
+    }
+
+    /// A file cannot be read. Names the nearest one if there is none of this name.
+    pub fn unreadable(path: &Path, error: io::Error) -> Self {
+        let hint = nearest::file(path, &error);
+        let doing = format!("cannot read {}", path.display());
+        Problem {
+            hint,
+            ..Self::doing(Code::InputUnreadable, doing, error)
+        }
+    }
+
+    /// The machine does not do what is needed.
+    pub fn machine(doing: impl Into<String>, error: io::Error) -> Self {
+        Self::doing(Code::Machine, doing, error)
+    }
+
+    /// Standard output cannot be written.
+    pub fn stdout(error: io::Error) -> Self {
+        Problem {
+            closed_pipe: error.kind() == io::ErrorKind::BrokenPipe,
+            ..Self::doing(Code::OutputFailed, "cannot write to standard output", error)
         }
     }
 
@@ -81,14 +91,22 @@ impl Problem {
         self
     }
 
-    /// The exit code.
-    pub fn code(&self) -> u8 {
+    /// Its entry in the catalogue.
+    pub fn code(&self) -> Code {
         self.code
+    }
+
+    /// The exit code.
+    pub fn exit(&self) -> u8 {
+        match self.closed_pipe {
+            true => DONE,
+            false => exit(self.code),
+        }
     }
 
     /// Whether the reader of the results wants no more of them, which is no failure.
     pub fn is_closed_pipe(&self) -> bool {
-        self.code == DONE
+        self.closed_pipe
     }
 
     /// What happened and why, on one line unless a cause has several.
@@ -104,36 +122,85 @@ impl Problem {
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
-        let hint = error.hint();
-        let code = code(&error);
+        let hint = match &error {
+            Error::Read { path, source } => nearest::file(Path::new(path), source),
+            error => error.hint(),
+        };
+        let code = error.code();
         let error = match error {
             // Its text has that of its source in it.
             Error::Item { .. } => anyhow::Error::msg(error.to_string()),
             error => error.into(),
         };
-        Problem { code, error, hint }
+        Problem {
+            hint,
+            ..Self::new(code, error)
+        }
     }
 }
 
-fn code(error: &Error) -> u8 {
-    match error {
-        Error::Item { .. } | Error::Codec { .. } => ITEM_FAILED,
-        Error::Task { .. } | Error::Options { .. } | Error::NotCacheable { .. } => USAGE,
-        Error::Function(LookupError::Unknown { .. } | LookupError::Ambiguous { .. }) => USAGE,
-        Error::Several { names } if !names.is_empty() => USAGE,
-        Error::Function(LookupError::NotCallable { .. })
-        | Error::Read { .. }
-        | Error::Several { .. }
-        | Error::Module(_)
-        | Error::OverLimit(_)
-        | Error::MissingImport { .. }
-        | Error::CompileTimeout(_)
-        | Error::CompileMemory(_)
-        | Error::CompilerLost { .. }
-        | Error::Start { .. } => MODULE,
-        Error::Protection { .. } => PROTECTION,
-        Error::Grant { .. } => USAGE,
-        Error::Closed | Error::Pool { .. } => POOL,
+/// The exit code of a kind of error.
+pub fn exit(code: Code) -> u8 {
+    match code {
+        Code::Failed
+        | Code::InvalidInput
+        | Code::Trap
+        | Code::Timeout
+        | Code::Memory
+        | Code::OutputLimit
+        | Code::WorkerLost
+        | Code::Cancelled
+        | Code::ItemCodec
+        | Code::ItemsFailed
+        | Code::Deadlock => ITEM_FAILED,
+        Code::Usage
+        | Code::CommandUnknown
+        | Code::OptionUnknown
+        | Code::ValueInvalid
+        | Code::OptionsConflict
+        | Code::TargetInvalid
+        | Code::ItemsMissing
+        | Code::InputUnreadable
+        | Code::InputTooLarge
+        | Code::InputTwice
+        | Code::GlobEmpty
+        | Code::TableUnfit
+        | Code::OutputRefused
+        | Code::FunctionUnknown
+        | Code::FunctionAmbiguous
+        | Code::FunctionUnnamed
+        | Code::TaskUnknown
+        | Code::NotCacheable
+        | Code::GrantRefused
+        | Code::ProjectMissing
+        | Code::ProjectBroken
+        | Code::NameRefused
+        | Code::CacheUnusable
+        | Code::MonitorUnusable
+        | Code::PipelineInvalid
+        | Code::ConfigInvalid
+        | Code::ConfigUntrusted
+        | Code::RowUnknown
+        | Code::CodeUnknown => USAGE,
+        Code::ModuleUnreadable
+        | Code::ModuleRefused
+        | Code::ModuleOverLimit
+        | Code::ImportMissing
+        | Code::FunctionNotCallable
+        | Code::FunctionNone
+        | Code::CompileTimeout
+        | Code::CompileMemory
+        | Code::CompilerLost
+        | Code::StartFailed
+        | Code::TasksUnlisted
+        | Code::ResultInvalid => MODULE,
+        Code::ProtectionMissing => PROTECTION,
+        Code::OutputFailed
+        | Code::Machine
+        | Code::PoolFault
+        | Code::PoolClosed
+        | Code::BenchWrong => POOL,
+        Code::Interrupted => INTERRUPTED,
     }
 }
 
@@ -143,6 +210,7 @@ mod tests {
 
     use super::*;
     use crate::failure::{Failure, FailureKind};
+    use crate::ipc::lookup::LookupError;
     use crate::ipc::manifest::Refusal;
 
     #[test]
@@ -216,7 +284,7 @@ mod tests {
         ] {
             let text = error.to_string();
             let problem = Problem::from(error);
-            assert_eq!(problem.code(), expected, "{text}");
+            assert_eq!(problem.exit(), expected, "{text}");
             assert!(problem.message().starts_with(&text));
         }
     }
@@ -242,7 +310,7 @@ mod tests {
     fn a_closed_pipe_is_success_and_a_full_disk_is_not() {
         assert!(Problem::stdout(io::ErrorKind::BrokenPipe.into()).is_closed_pipe());
         assert_eq!(
-            Problem::stdout(io::ErrorKind::StorageFull.into()).code(),
+            Problem::stdout(io::ErrorKind::StorageFull.into()).exit(),
             POOL
         );
     }

@@ -1,8 +1,7 @@
 //! `wasmpool inspect`: what a module is, for people and for programs.
 
+use std::ffi::OsStr;
 use std::fmt::Write;
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -10,8 +9,9 @@ use serde_json::{Value, json};
 use super::args::{InspectArgs, InspectFormat};
 use super::console::Console;
 use super::exit::Problem;
+use super::module::Module;
 use super::values::show_size;
-use super::{print, project, target};
+use super::{print, target};
 use crate::ipc::lookup::{find_function, same_name};
 use crate::ipc::manifest::{Function, Manifest};
 use crate::ipc::wire::TaskInfo;
@@ -29,17 +29,21 @@ const PAGE_BYTES: u64 = 64 << 10;
 /// If the module cannot be read or described. That its tasks cannot be listed is said in the description.
 pub fn run(args: &InspectArgs) -> Result<u8, Problem> {
     let limits = Limits::new();
-    let path = project::module(&args.module, &Console::plain())?;
-    let module = read(&path, &limits)?;
-    let compiling = Console::plain().compiling(&path);
+    let module = Module::find(&args.module, &limits, &Console::plain())?;
+    let name = module.name().display().to_string();
+    let compiling = Console::plain().compiling(module.name());
+    let module = module.read(&limits)?;
     let manifest = builder(&limits, !args.no_cache).describe(&module)?;
     drop(compiling);
     let tasks = manifest
         .tasks
         .is_some()
         .then(|| tasks(&module, &limits, !args.no_cache));
-    let name = path.display().to_string();
-    let text = match args.format {
+    let format = match args.json {
+        true => InspectFormat::Json,
+        false => args.format,
+    };
+    let text = match format {
         InspectFormat::Text => text(&name, &manifest, tasks.as_ref()),
         InspectFormat::Json => format!("{}\n", json(&manifest, tasks.as_ref())),
     };
@@ -50,13 +54,11 @@ pub fn run(args: &InspectArgs) -> Result<u8, Problem> {
 ///
 /// # Errors
 /// If the module cannot be used, or has no such function.
-pub(super) fn signature(target: &str) -> Result<u8, Problem> {
-    let target = target::split(target, Path::exists).map_err(Problem::usage_text)?;
+pub(super) fn signature(target: &OsStr) -> Result<u8, Problem> {
+    let target = target::split(target, Path::exists)?;
     let limits = Limits::new();
-    let module = read(
-        &project::module(&target.module, &Console::plain())?,
-        &limits,
-    )?;
+    let module = Module::find(&target.module, &limits, &Console::plain())?;
+    let module = module.read(&limits)?;
     let manifest = builder(&limits, true).describe(&module)?;
     let wanted = target.function.as_deref();
     let found = wanted.map(|wanted| find_function(&manifest, wanted));
@@ -82,18 +84,6 @@ pub(super) fn signature(target: &str) -> Result<u8, Problem> {
     }
     lines.push(String::new());
     print(lines.join("\n").as_bytes())
-}
-
-pub(super) fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>, Error> {
-    let mut bytes = Vec::new();
-    // One byte more than is allowed is enough for it to be refused.
-    File::open(path)
-        .and_then(|file| file.take(limits.module_bytes + 1).read_to_end(&mut bytes))
-        .map_err(|source| Error::Read {
-            path: path.display().to_string(),
-            source,
-        })?;
-    Ok(bytes)
 }
 
 /// What has to be granted for an import that is offered to be of use.

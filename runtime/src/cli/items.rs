@@ -2,25 +2,25 @@
 //!
 //! Payloads are passed on as they are; whether a line is valid JSON or UTF-8 is for the worker to say.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::fd::AsFd;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use glob::{MatchOptions, Pattern};
-
 use super::csv::Table;
 use super::exit::Problem;
+use super::glob::{self, GlobError};
+use super::input;
 use super::json::is_json;
 use super::names::{LineNumbers, Names};
 use super::values::show_size;
+use crate::catalogue::Code;
 use crate::encoding::Encoding;
 use crate::ipc::manifest::Function;
 use crate::pool::{Feeder, Payload};
 
-/// Bytes of a line, at most. A longer one is an item that fails.
+/// Bytes of a line, and of standard input as an item, at most. A longer one is an item that fails.
 const MAX_LINE_BYTES: usize = 256 << 20;
 /// Bytes read at a time.
 const READ_BYTES: usize = 128 << 10;
@@ -69,7 +69,7 @@ pub enum Items {
 impl Items {
     /// The lines of a file, which is opened now; `-` is standard input.
     pub fn lines(path: &Path, json: bool) -> Result<Self, Problem> {
-        let (input, name) = input(path)?;
+        let (input, name) = open_input(path)?;
         Ok(Items::Lines {
             input,
             name,
@@ -143,8 +143,8 @@ impl Items {
             }
             Items::Files(files) => {
                 for path in files.iter() {
-                    let more = match open(path) {
-                        Ok(file) => sink.push(Payload::File(file)),
+                    let more = match payload(path) {
+                        Ok(payload) => sink.push(payload),
                         Err(e) => sink.push_failed(format!("cannot read the file: {e}")),
                     };
                     if !more {
@@ -162,9 +162,8 @@ impl Items {
             } => {
                 let reader = BufReader::with_capacity(READ_BYTES, input);
                 feed_lines(reader, json, &numbers, MAX_LINE_BYTES, sink).map_err(|e| {
-                    Problem::usage(
-                        anyhow::Error::new(e).context(format!("cannot read on from {name}")),
-                    )
+                    let doing = format!("cannot read on from {name}");
+                    Problem::doing(Code::InputUnreadable, doing, e)
                 })
             }
         }
@@ -172,22 +171,18 @@ impl Items {
 }
 
 /// A file that items are read from, and what it is called; `-` is standard input.
-pub fn input(path: &Path) -> Result<(File, String), Problem> {
-    let (input, name) = if path == Path::new("-") {
-        let input = io::stdin().as_fd().try_clone_to_owned().map(File::from);
-        (input, "standard input".to_string())
-    } else {
-        (File::open(path), path.display().to_string())
+pub fn open_input(path: &Path) -> Result<(File, String), Problem> {
+    let opened = match input::is_stdin(path) {
+        true => io::stdin().as_fd().try_clone_to_owned().map(File::from),
+        false => File::open(path),
     };
-    let input = input.and_then(|file| match file.metadata()?.is_dir() {
+    let opened = opened.and_then(|file| match file.metadata()?.is_dir() {
         true => Err(io::ErrorKind::IsADirectory.into()),
         false => Ok(file),
     });
-    match input {
-        Ok(input) => Ok((input, name)),
-        Err(e) => Err(Problem::usage(
-            anyhow::Error::new(e).context(format!("cannot read {name}")),
-        )),
+    match opened {
+        Ok(file) => Ok((file, input::name(path).display().to_string())),
+        Err(e) => Err(Problem::unreadable(input::name(path), e)),
     }
 }
 
@@ -274,13 +269,21 @@ fn next_line(reader: &mut impl BufRead, buffer: &mut Vec<u8>, max: usize) -> io:
     Ok(Line::Whole)
 }
 
+/// A file's bytes. Standard input has no size, and is read to its end.
+fn payload(path: &Path) -> io::Result<Payload> {
+    if !input::is_stdin(path) {
+        return open(path).map(Payload::File);
+    }
+    let bytes = input::bytes(path, MAX_LINE_BYTES as u64)?;
+    match bytes.len() > MAX_LINE_BYTES {
+        true => Err(io::ErrorKind::FileTooLarge.into()),
+        false => Ok(Payload::Bytes(bytes)),
+    }
+}
+
 /// Opens a regular file; never waits for the other side of a pipe.
 fn open(path: &Path) -> io::Result<File> {
-    let nonblock = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0);
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(nonblock)
-        .open(path)?;
+    let file = input::open_at_once(path)?;
     let kind = file.metadata()?.file_type();
     if kind.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
@@ -292,40 +295,29 @@ fn open(path: &Path) -> io::Result<File> {
 }
 
 fn expand(pattern: &Path, files: &mut Vec<PathBuf>) -> Result<(), Problem> {
-    let metadata = pattern.symlink_metadata();
-    let text = pattern
-        .to_str()
-        .filter(|text| text.contains(['*', '?', '[']));
-    let (Err(missing), Some(text)) = (&metadata, text) else {
-        return match metadata {
-            Ok(_) => {
-                files.push(pattern.into());
-                Ok(())
+    if input::is_stdin(pattern) {
+        files.push(pattern.into());
+        return Ok(());
+    }
+    match pattern.symlink_metadata() {
+        Ok(_) => files.push(pattern.into()),
+        Err(_) if glob::is_pattern(pattern) => {
+            let found = glob::expand(pattern).map_err(|e| {
+                let code = match e {
+                    GlobError::Pattern(_) => Code::GlobEmpty,
+                    GlobError::Folder(..) => Code::InputUnreadable,
+                };
+                let doing = format!("`{}` matches no file", pattern.display());
+                Problem::doing(code, doing, e)
+            })?;
+            if found.is_empty() {
+                let message = format!("no file matches `{}`", pattern.display());
+                return Err(Problem::text(Code::GlobEmpty, message));
             }
-            Err(e) => Err(Problem::usage(
-                anyhow::Error::new(e).context(format!("cannot read {}", pattern.display())),
-            )),
-        };
-    };
-    if missing.kind() == io::ErrorKind::NotFound && Pattern::new(text).is_err() {
-        return Err(Problem::usage_text(format!(
-            "`{text}` is neither a file nor a glob"
-        )));
+            files.extend(found);
+        }
+        Err(e) => return Err(Problem::unreadable(pattern, e)),
     }
-    let options = MatchOptions {
-        case_sensitive: true,
-        require_literal_separator: true,
-        // As in a shell.
-        require_literal_leading_dot: true,
-    };
-    let start = files.len();
-    for found in glob::glob_with(text, options).map_err(Problem::usage)? {
-        files.push(found.map_err(Problem::usage)?);
-    }
-    if files.len() == start {
-        return Err(Problem::usage_text(format!("no file matches `{text}`")));
-    }
-    files[start..].sort();
     Ok(())
 }
 
@@ -445,7 +437,7 @@ mod tests {
         assert_eq!(files(&["[x].txt"]).unwrap().total(), Some(1));
         for wrong in ["*.none", "missing.txt", "[.x"] {
             let problem = files(&[wrong]).unwrap_err();
-            assert_eq!(problem.code(), super::super::exit::USAGE, "{wrong}");
+            assert_eq!(problem.exit(), super::super::exit::USAGE, "{wrong}");
         }
         std::fs::remove_dir_all(&dir).unwrap();
     }

@@ -12,15 +12,16 @@ use super::console::Console;
 use super::directory::Directory;
 use super::exit::{self, Problem};
 use super::items::Items;
+use super::module::Module;
 use super::names::Names;
 use super::output::Style;
 use super::plan::Plan;
 use super::progress::Looking;
-use super::project;
 use super::report::{Exit, Failures, Story};
 use super::signal::Interrupt;
 use super::summary::Summary;
 use super::values::show_size;
+use crate::catalogue::Code;
 use crate::encoding::Encoding;
 use crate::failure::{Failure, FailureKind};
 use crate::limits::Limits;
@@ -63,7 +64,7 @@ fn carry_out(
 ) -> Result<(u8, Option<Profile>), Problem> {
     let started = Instant::now();
     let console = Arc::new(plan.console);
-    let module = project::module(&plan.target.module, &console)?;
+    let module = Module::find(&plan.target.module, &plan.limits, &console)?;
     let interrupt =
         Interrupt::listen().map_err(|e| Problem::machine("cannot listen to Ctrl-C", e))?;
 
@@ -97,9 +98,9 @@ fn carry_out(
     if let Some(seed) = plan.deterministic {
         builder = builder.deterministic(seed);
     }
-    let compiling = console.compiling(&module);
+    let compiling = console.compiling(module.name());
     let opened = Instant::now();
-    let pool = builder.open(&module)?;
+    let pool = module.open(builder)?;
     drop(compiling);
     let function = match plan.target.function {
         Some(function) => function,
@@ -164,7 +165,7 @@ fn carry_out(
             recording,
             samples: &samples,
             failures: &failures,
-            module: &module,
+            module: module.name(),
             function: &function,
             limits: &printer.limits,
             layers: pool.layers(),
@@ -180,7 +181,10 @@ fn carry_out(
     ended?;
     let profile = pool.profile();
     if interrupted {
-        console.error(&format!("interrupted after {} results", printer.done));
+        console.error(
+            Code::Interrupted,
+            &format!("interrupted after {} results", printer.done),
+        );
         return Ok((exit::INTERRUPTED, profile));
     }
     if let Some(problem) = feeding.trouble() {
@@ -190,7 +194,10 @@ fn carry_out(
         (0, _) => exit::DONE,
         (failed, OnError::Continue) => {
             let items = printer.done + failed;
-            console.error(&format!("{failed} of {items} items failed"));
+            console.error(
+                Code::ItemsFailed,
+                &format!("{failed} of {items} items failed"),
+            );
             exit::ITEM_FAILED
         }
         (_, OnError::Stop) => exit::ITEM_FAILED,
@@ -315,7 +322,8 @@ impl Printer {
             Sink::Directory(directory) => {
                 directory.write(outcome.index, &self.buffer).map_err(|e| {
                     let path = directory.path().display();
-                    Problem::machine(
+                    Problem::doing(
+                        Code::OutputFailed,
                         format!(
                             "cannot write the result of item {} to {path}",
                             outcome.index

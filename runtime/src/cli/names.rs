@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::input;
 use crate::text::cut;
 
 /// Bytes of a name in a message, at most.
@@ -32,7 +33,9 @@ impl Names {
                 cut(&mut shown, SHOWN_BYTES);
                 shown
             }),
-            Names::Files(files) => files.get(at?).map(|file| file.display().to_string()),
+            Names::Files(files) => files
+                .get(at?)
+                .map(|file| input::name(file).display().to_string()),
             Names::Lines(lines) => lines.of(index).map(|line| format!("line {line}")),
         }
     }

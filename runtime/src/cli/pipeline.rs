@@ -1,7 +1,6 @@
 //! `wasmpool pipeline`: a TOML file becomes a pipeline, which is run.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,12 +13,16 @@ use super::exit::{self, Problem};
 use super::json::append_line;
 use super::signal::Interrupt;
 use super::values::{directory, duration, size};
-use super::{print, project};
+use super::{input, print, project};
+use crate::catalogue::Code;
 use crate::grants::{DirectoryGrant, Grants};
 use crate::limits::Limits;
 use crate::monitor::Monitor;
 use crate::objects::{Access, Barrier, Buffer, Event, Lock, Queue, Semaphore};
 use crate::pipeline::{Ended, Pipeline, PipelineError, Stage, Stopper};
+
+/// Bytes of the file, at most.
+const MAX_FILE_BYTES: u64 = 16 << 20;
 
 /// The file.
 #[derive(Debug, Deserialize)]
@@ -114,14 +117,15 @@ fn of_time<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Er
 /// # Errors
 /// If the file cannot be used, or the processes cannot be run to their end.
 pub fn run(args: &PipelineArgs) -> Result<u8, Problem> {
-    let name = args.file.display();
-    let text = std::fs::read_to_string(&args.file).map_err(|e| {
-        Problem::usage(anyhow::Error::new(e).context(format!("cannot read {name}")))
-    })?;
+    let name = input::name(&args.file).display();
+    let text = input::text(&args.file, MAX_FILE_BYTES)?;
     let folder = args.file.parent().unwrap_or(Path::new("."));
     let mut pipeline = read(&text, folder).map_err(|e| {
         let error = anyhow::Error::msg(e.trim_end().to_owned());
-        Problem::usage(error.context(format!("{name} is no pipeline")))
+        Problem::new(
+            Code::PipelineInvalid,
+            error.context(format!("{name} is no pipeline")),
+        )
     })?;
     let console = Console::new(args.quiet, args.verbose, Progress::Never, false);
     let console = Arc::new(console);
@@ -136,7 +140,7 @@ pub fn run(args: &PipelineArgs) -> Result<u8, Problem> {
     match pipeline.run(&stopper, move |name, record| for_logs.log_of(name, record)) {
         Ok(report) => print(&lines(&report.ended)?),
         Err(PipelineError::Stopped) if interrupt.is_interrupted() => {
-            console.error("interrupted");
+            console.error(Code::Interrupted, "interrupted");
             Ok(exit::INTERRUPTED)
         }
         Err(PipelineError::Failed { name, failure }) => {
@@ -144,16 +148,17 @@ pub fn run(args: &PipelineArgs) -> Result<u8, Problem> {
             Ok(exit::ITEM_FAILED)
         }
         Err(error @ PipelineError::Deadlock(_)) => {
-            console.error(&error.to_string());
-            Ok(exit::ITEM_FAILED)
+            console.error(error.code(), &error.to_string());
+            Ok(exit::exit(error.code()))
         }
         Err(PipelineError::Start { name, source }) => {
             Err(Problem::from(source).of(&format!("the process {name:?} cannot be started")))
         }
-        Err(PipelineError::Plan(error)) => Err(Problem::usage(error)),
-        Err(error) => Err(Problem::machine(
+        Err(PipelineError::Plan(error)) => Err(Problem::new(Code::PipelineInvalid, error)),
+        Err(error @ (PipelineError::Stopped | PipelineError::Wait(_))) => Err(Problem::doing(
+            error.code(),
             "the pipeline cannot go on",
-            io::Error::other(error),
+            error,
         )),
     }
 }
@@ -179,8 +184,10 @@ fn lines(ended: &[Ended]) -> Result<Vec<u8>, Problem> {
         let Ok(value) = result else { continue };
         let name = serde_json::Value::from(name.as_str());
         out.extend_from_slice(format!("{{\"process\":{name},\"ok\":").as_bytes());
-        append_line(&mut out, value, false)
-            .map_err(|_| Problem::module_text(format!("the process {name} returned no JSON")))?;
+        append_line(&mut out, value, false).map_err(|_| {
+            let message = format!("the process {name} returned no JSON");
+            Problem::text(Code::ResultInvalid, message)
+        })?;
         out.extend_from_slice(b"}\n");
     }
     Ok(out)

@@ -9,10 +9,12 @@ use super::console::Console;
 use super::csv::Table;
 use super::directory::Directory;
 use super::exit::Problem;
+use super::input;
 use super::items::Items;
 use super::output::Style;
 use super::report::Output;
 use super::target::{self, Target};
+use crate::catalogue::Code;
 use crate::encoding::Encoding;
 use crate::grants::Grants;
 use crate::limits::Limits;
@@ -74,7 +76,17 @@ impl Plan {
         let extension = args.output_extension.as_deref();
         let limits = limits(&args);
         let job = args.job;
-        let target = target::split(&job.target, Path::exists).map_err(Problem::usage_text)?;
+        let target = target::split(&job.target, Path::exists)?;
+        let sources = [&job.input, &job.lines, &job.csv];
+        let mut sources = sources.into_iter().flatten().chain(&job.files);
+        let items_there = sources.any(|path| input::is_stdin(path));
+        drop(sources);
+        if items_there && input::is_stdin(&target.module) {
+            let message = "the module and the items cannot both be standard input";
+            return Err(
+                Problem::text(Code::InputTwice, message).hint("put one of them into a file")
+            );
+        }
         let items = items(job.items, job.input, job.lines, job.csv, job.files)?;
         let directory = args
             .output_dir
@@ -150,7 +162,7 @@ fn items(
                 "give them as arguments, or with --input FILE, --lines FILE, --csv FILE or --files PATH; \
                  `--input -` reads JSON lines from standard input"
             };
-            Err(Problem::usage_text("there are no items").hint(hint))
+            Err(Problem::text(Code::ItemsMissing, "there are no items").hint(hint))
         }
     }
 }

@@ -11,9 +11,10 @@ use super::exit::{self, Problem};
 use super::items::argument;
 use super::json::append_line;
 use super::map::hint;
-use super::project;
+use super::module::Module;
 use super::signal::Interrupt;
 use super::target;
+use crate::catalogue::Code;
 use crate::encoding::Encoding;
 use crate::failure::{Failure, FailureKind};
 use crate::limits::Limits;
@@ -29,26 +30,26 @@ const MAX_INPUT_BYTES: u64 = 256 << 20;
 /// # Errors
 /// If the work could not be done at all. What was emitted until then has been printed.
 pub fn run(args: RunArgs) -> Result<u8, Problem> {
-    let target = target::split(&args.target, Path::exists).map_err(Problem::usage_text)?;
+    let target = target::split(&args.target, Path::exists)?;
     let limits = args.limits.limits(args.timeout.unwrap_or(Duration::MAX));
     let terminal = io::stdout().is_terminal();
     let console = Console::new(args.quiet, args.verbose, Progress::Never, terminal);
     let console = Arc::new(console);
-    let module = project::module(&target.module, &console)?;
+    let module = Module::find(&target.module, &limits, &console)?;
     let interrupt =
         Interrupt::listen().map_err(|e| Problem::machine("cannot listen to Ctrl-C", e))?;
     let (for_logs, for_warnings) = (console.clone(), console.clone());
     let _monitor = Monitor::start(Monitor::AFTER);
-    let compiling = console.compiling(&module);
-    let mut pool = Pool::builder()
+    let compiling = console.compiling(module.name());
+    let builder = Pool::builder()
         .workers(1)
         .limits(limits.clone())
         .cache(!args.no_cache)
         .grants(args.grants.into())
         .strict(args.strict)
         .on_log(move |record| for_logs.log_of("guest", record))
-        .on_warning(move |text| for_warnings.warning(text))
-        .open(&module)?;
+        .on_warning(move |text| for_warnings.warning(text));
+    let mut pool = module.open(builder)?;
     drop(compiling);
     let function = match target.function {
         Some(function) => function,
@@ -83,7 +84,7 @@ pub fn run(args: RunArgs) -> Result<u8, Problem> {
         }
     }
     if interrupt.is_interrupted() {
-        console.error("interrupted");
+        console.error(Code::Interrupted, "interrupted");
         return Ok(exit::INTERRUPTED);
     }
     match values.returned() {
@@ -123,7 +124,7 @@ fn command(
     drop(feeder);
     let outcome = results.next().transpose()?;
     if interrupt.is_interrupted() {
-        console.error("interrupted");
+        console.error(Code::Interrupted, "interrupted");
         return Ok(exit::INTERRUPTED);
     }
     match outcome.map(|outcome| outcome.result) {
@@ -151,13 +152,11 @@ fn standard_input() -> Result<Vec<u8>, Problem> {
         return Ok(input);
     }
     let read = stdin.take(MAX_INPUT_BYTES + 1).read_to_end(&mut input);
-    read.map_err(|e| Problem::usage(anyhow::Error::new(e).context("cannot read standard input")))?;
+    read.map_err(|e| Problem::doing(Code::InputUnreadable, "cannot read standard input", e))?;
     if input.len() as u64 > MAX_INPUT_BYTES {
-        return Err(Problem::usage_text(format!(
-            "standard input has more than {} MiB",
-            MAX_INPUT_BYTES >> 20
-        ))
-        .hint("grant the command a directory with a file: --dir"));
+        let message = format!("standard input has more than {} MiB", MAX_INPUT_BYTES >> 20);
+        return Err(Problem::text(Code::InputTooLarge, message)
+            .hint("grant the command a directory with a file: --dir"));
     }
     Ok(input)
 }

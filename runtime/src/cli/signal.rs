@@ -1,10 +1,10 @@
-//! Ctrl-C: the first cancels what runs, the second ends this process at once. Workers end with it.
+//! Ctrl-C, and SIGTERM, which is the same: the first cancels what runs, the second ends this process at once. Workers end with it.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use signal_hook::consts::SIGINT;
+use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::exit;
@@ -20,13 +20,13 @@ struct State {
 }
 
 impl Interrupt {
-    /// Listens from now on. Until there is something to cancel, the first Ctrl-C ends this process.
+    /// Listens from now on. Until there is something to cancel, the first one ends this process.
     ///
     /// # Errors
     /// If the system refuses the handler or the thread.
     pub fn listen() -> io::Result<Self> {
         let interrupt = Interrupt::default();
-        let mut signals = Signals::new([SIGINT])?;
+        let mut signals = Signals::new([SIGINT, SIGTERM])?;
         let state = interrupt.clone();
         thread::Builder::new()
             .name("interrupt".into())

@@ -1,6 +1,11 @@
 //! Which part of `MODULE[:FUNCTION]` is the module.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+
+use super::exit::Problem;
+use crate::catalogue::Code;
 
 /// A module, and what of it is to be run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,35 +16,47 @@ pub struct Target {
     pub function: Option<String>,
 }
 
-/// Splits an argument. `exists` tells whether there is a file or folder of a name.
+/// Splits an argument. `exists` tells whether there is a file or folder of a name; a module of the name `-` is standard
+/// input.
 ///
 /// The whole argument if there is one, else the shortest part before a `:` that is one: names of functions may
 /// have colons themselves. If there is none, what stands before the first `:`.
 ///
 /// # Errors
-/// If the module is standard input, or either part is empty.
-pub fn split(text: &str, exists: impl Fn(&Path) -> bool) -> Result<Target, String> {
-    let colons = || text.match_indices(':').map(|(at, _)| at);
+/// If either part is empty, or the function's name is not text.
+pub fn split(text: &OsStr, exists: impl Fn(&Path) -> bool) -> Result<Target, Problem> {
+    let bytes = text.as_bytes();
+    let part = |range: &[u8]| PathBuf::from(OsStr::from_bytes(range));
+    let colons = || (0..bytes.len()).filter(|at| bytes[*at] == b':');
     let at = if exists(Path::new(text)) {
         None
     } else {
         colons()
-            .find(|at| exists(Path::new(&text[..*at])))
+            .find(|at| exists(&part(&bytes[..*at])))
             .or_else(|| colons().next())
     };
     let (module, function) = match at {
-        None => (text, None),
-        Some(at) => (&text[..at], Some(&text[at + 1..])),
+        None => (bytes, None),
+        Some(at) => (&bytes[..at], Some(&bytes[at + 1..])),
     };
-    match (module, function) {
-        ("-", _) => Err("a module cannot be read from standard input".into()),
-        ("", _) => Err("no module is named".into()),
-        (_, Some("")) => Err(format!("no function is named behind `{module}:`")),
-        (module, function) => Ok(Target {
-            module: module.into(),
-            function: function.map(Into::into),
-        }),
+    let module = part(module);
+    let refused = |message: String| {
+        Problem::text(Code::TargetInvalid, message)
+            .hint("write MODULE or MODULE:FUNCTION, such as task.wasm:square")
+    };
+    if module.as_os_str().is_empty() {
+        return Err(refused("no module is named".into()));
     }
+    let function = match function.map(str::from_utf8) {
+        None => None,
+        Some(Ok("")) => {
+            let module = module.display();
+            return Err(refused(format!("no function is named behind `{module}:`")));
+        }
+        Some(Ok(function)) => Some(function.to_owned()),
+        Some(Err(_)) => return Err(refused("the name of a function is UTF-8".into())),
+    };
+    Ok(Target { module, function })
 }
 
 #[cfg(test)]
@@ -63,15 +80,29 @@ mod tests {
             ("odd:name.wasm:f", "odd:name.wasm:f", None),
             ("missing.wasm:f:g", "missing.wasm", Some("f:g")),
             ("missing.wasm", "missing.wasm", None),
+            ("-", "-", None),
+            ("-:f", "-", Some("f")),
         ] {
             let expected = Target {
                 module: module.into(),
                 function: function.map(Into::into),
             };
-            assert_eq!(split(text, is_file), Ok(expected), "{text}");
+            let target = split(OsStr::new(text), is_file);
+            assert_eq!(target.ok(), Some(expected), "{text}");
         }
-        for text in ["", ":f", "-", "-:f", "a.wasm:"] {
-            assert!(split(text, is_file).is_err(), "{text}");
+        for text in ["", ":f", "a.wasm:", "-:"] {
+            let target = split(OsStr::new(text), is_file);
+            assert_eq!(target.unwrap_err().code(), Code::TargetInvalid, "{text}");
         }
+    }
+
+    #[test]
+    fn a_path_need_not_be_text() {
+        let odd = |bytes: &'static [u8]| Path::new(OsStr::from_bytes(bytes));
+        let split = |bytes| split(OsStr::from_bytes(bytes), |path| path == odd(b"\xff:.wasm"));
+        let target = split(b"\xff:.wasm:f").unwrap();
+        assert_eq!(target.module, odd(b"\xff:.wasm"));
+        assert_eq!(target.function.as_deref(), Some("f"));
+        assert!(split(b"a.wasm:\xff").is_err());
     }
 }

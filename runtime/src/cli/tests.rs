@@ -1,7 +1,7 @@
 //! The command line as a whole: what is accepted, and what the help says.
 
-use clap::CommandFactory;
 use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 
 use super::args::{Format, MapArgs};
 use super::exit::{Problem, USAGE};
@@ -70,11 +70,11 @@ fn what_is_refused() {
     for args in [
         &["m:f"][..],
         &["m:", "1"],
-        &["-", "1"],
+        &["-", "--input", "-"],
         &["m", "--input", "/no/such/file"],
     ] {
         let problem = plan(args).err().expect("no plan");
-        assert_eq!(problem.code(), USAGE, "{args:?}");
+        assert_eq!(problem.exit(), USAGE, "{args:?}");
     }
 }
 
@@ -162,15 +162,22 @@ fn limits_in_the_help_are_those_of_the_library() {
 }
 
 #[test]
-fn the_version_tells_the_engine_that_is_built_in() {
+fn the_version_tells_what_is_built_in() {
     let manifest = include_str!("../../Cargo.toml");
     let (_, dependency) = manifest.split_once("\nwasmtime = { version = \"").unwrap();
     let (line, _) = dependency.split_once('"').unwrap();
-    let version = Cli::command().render_version();
+    let interface = args::INTERFACE;
+    let package = include_str!("../../wit/0.1.0/world.wit");
+    assert!(package.contains(&format!("package wasmpool:task@{interface};")));
+    let long = Cli::command().render_long_version();
+    let own = env!("CARGO_PKG_VERSION");
     assert!(
-        version.ends_with(&format!(" (wasmtime {line})\n")),
-        "{version}"
+        long.starts_with(&format!("wasmpool {own} (wasmtime {line}.")),
+        "{long}"
     );
+    let end = format!(", wasmpool:task {interface})\n");
+    assert!(long.ends_with(&end), "{long}");
+    assert_eq!(Cli::command().render_version(), format!("wasmpool {own}\n"));
 }
 
 /// The help of every command, as in `help.txt`. With `WASMPOOL_UPDATE_SNAPSHOTS=1` the file is written anew.

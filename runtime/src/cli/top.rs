@@ -11,6 +11,7 @@ use super::exit::{self, Problem};
 use super::figures::{grouped, size, time};
 use super::print;
 use super::signal::Interrupt;
+use crate::catalogue::Code;
 use crate::monitor::{Program, programs};
 use crate::pool::{Snapshot, WorkerNow, WorkerState};
 use crate::sys::terminal::{self, Mode};
@@ -62,7 +63,8 @@ pub fn run(args: &TopArgs) -> Result<u8, Problem> {
 }
 
 fn found() -> Result<Vec<Program>, Problem> {
-    programs().map_err(|e| Problem::usage_text(format!("cannot ask programs what they do: {e}")))
+    programs()
+        .map_err(|e| Problem::doing(Code::MonitorUnusable, "cannot ask programs what they do", e))
 }
 
 /// The terminal while it is ours; as it was before once this is gone.

@@ -1,5 +1,7 @@
 //! Sizes, durations and counts as people write them. Pure functions.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
 use crate::grants::DirectoryGrant;
@@ -50,19 +52,23 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 }
 
 /// A directory and what guests call it: `HOST::GUEST`, `HOST::GUEST:ro` or `HOST::GUEST:rw`.
-pub fn directory(text: &str) -> Result<DirectoryGrant, String> {
-    let (host, guest) = text
-        .split_once("::")
-        .filter(|(host, guest)| !host.is_empty() && !guest.is_empty())
-        .ok_or(
-            "write HOST::GUEST, such as ./data::/data, with :rw behind it to let guests write",
-        )?;
+/// HOST need not be text.
+pub fn directory(text: impl AsRef<OsStr>) -> Result<DirectoryGrant, String> {
+    const HOW: &str =
+        "write HOST::GUEST, such as ./data::/data, with :rw behind it to let guests write";
+    let text = text.as_ref().as_bytes();
+    let at = text.windows(2).position(|pair| pair == b"::").ok_or(HOW)?;
+    let (host, guest) = (&text[..at], &text[at + 2..]);
+    let guest = str::from_utf8(guest).map_err(|_| "what guests call it is UTF-8")?;
+    if host.is_empty() || guest.is_empty() {
+        return Err(HOW.into());
+    }
     let (guest_path, writable) = match guest.strip_suffix(":rw") {
         Some(path) => (path, true),
         None => (guest.strip_suffix(":ro").unwrap_or(guest), false),
     };
     Ok(DirectoryGrant {
-        host_path: host.into(),
+        host_path: OsStr::from_bytes(host).into(),
         guest_path: guest_path.into(),
         writable,
     })

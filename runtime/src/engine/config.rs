@@ -22,6 +22,8 @@ use crate::sys::memory::PAGE;
 
 /// Raised when the same module would become other code, or another manifest, though no version number changed.
 const REVISION: u32 = 5;
+/// The release of the engine that is built in.
+pub const VERSION: &str = wasmtime_environ::VERSION;
 /// Frames of a guest's backtrace, at most.
 const BACKTRACE_FRAMES: usize = 32;
 /// Frames of a sample, at most: what is left out of it is what called all the rest.

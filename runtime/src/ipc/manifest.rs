@@ -168,6 +168,14 @@ pub struct OverLimit {
 }
 
 impl OverLimit {
+    /// The same, with its text made safe to print whoever sent it.
+    pub fn bounded(self) -> Self {
+        OverLimit {
+            what: printable(&self.what, MAX_TEXT_BYTES),
+            ..self
+        }
+    }
+
     /// `Err` if `needed` is more than `limit`.
     pub fn test(what: &str, needed: u64, limit: u64) -> Result<(), Self> {
         if needed <= limit {

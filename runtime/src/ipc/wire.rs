@@ -7,13 +7,14 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::call::ObjectGrant;
+use super::manifest::OverLimit;
 use crate::ids::{Generation, SlotId};
 use crate::limits::Limits;
 use crate::mode::{CodeMode, Isolation};
 use crate::sandbox::layers::{Layers, Role};
 
 /// The version of everything in `ipc`. A host and its processes must have the same.
-pub const VERSION: u32 = 6;
+pub const VERSION: u32 = 7;
 
 const MAGIC: [u8; 8] = *b"wasmpool";
 
@@ -97,6 +98,8 @@ pub enum Compiled {
         /// What to do about it.
         hint: Option<String>,
     },
+    /// The module asks for more than a limit allows.
+    OverLimit(OverLimit),
 }
 
 /// Host to fork server.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::plan::{Pipeline, PlanError, Stage};
+use crate::catalogue::Code;
 use crate::encoding::Encoding;
 use crate::failure::{Failure, FailureKind};
 use crate::objects::{self, Watch};
@@ -62,6 +63,20 @@ pub enum PipelineError {
     /// The machine does not do what is needed.
     #[error("processes cannot be waited for: {0}")]
     Wait(#[from] std::io::Error),
+}
+
+impl PipelineError {
+    /// Its code, as [`Error::code`](crate::pool::Error::code); that of a process is that of its own error or failure.
+    pub fn code(&self) -> Code {
+        match self {
+            PipelineError::Plan(_) => Code::PipelineInvalid,
+            PipelineError::Start { source, .. } => source.code(),
+            PipelineError::Failed { failure, .. } => failure.kind.code(),
+            PipelineError::Deadlock(_) => Code::Deadlock,
+            PipelineError::Stopped => Code::Cancelled,
+            PipelineError::Wait(_) => Code::Machine,
+        }
+    }
 }
 
 /// Stops a pipeline from another thread.

@@ -26,7 +26,7 @@ use crate::grants::{DirectoryGrant, Granted, Grants};
 use crate::ipc::frame::Target;
 use crate::ipc::launch::Launch;
 use crate::ipc::lookup::{find_function, same_name};
-use crate::ipc::manifest::{Function, Manifest, Refusal};
+use crate::ipc::manifest::{Function, Manifest, OverLimit};
 use crate::ipc::wire::{InitialFunction, Initializer, TaskInfo};
 use crate::limits::Limits;
 use crate::mode::{CodeMode, Isolation};
@@ -628,19 +628,13 @@ fn read_module(path: &Path, limits: &Limits) -> Result<Vec<u8>, Error> {
     };
     let mut module = Vec::new();
     let file = std::fs::File::open(path).map_err(failed)?;
+    // What is too large, or has no end, is not read to its end only to tell how large it is.
+    let size = file.metadata().map_err(failed)?.len();
     file.take(limits.module_bytes.saturating_add(1))
         .read_to_end(&mut module)
         .map_err(failed)?;
-    if module.len() as u64 > limits.module_bytes {
-        return Err(Error::Module(Refusal {
-            message: format!(
-                "{} has more than the limit of {} bytes",
-                path.display(),
-                limits.module_bytes
-            ),
-            hint: Some("raise the limit, or strip the module".into()),
-        }));
-    }
+    let size = size.max(module.len() as u64);
+    OverLimit::test("bytes", size, limits.module_bytes)?;
     Ok(module)
 }
 

@@ -4,6 +4,7 @@ use std::io;
 
 use thiserror::Error;
 
+use crate::catalogue::Code;
 use crate::failure::Failure;
 use crate::ipc::lookup::LookupError;
 use crate::ipc::manifest::{OverLimit, Refusal};
@@ -164,6 +165,43 @@ impl Error {
         move |source| Error::Pool { doing, source }
     }
 
+    /// Its code, which stays the same from release to release: what to tell errors apart by, and what
+    /// `wasmpool explain` takes. That of an item is that of its failure.
+    ///
+    /// ```
+    /// use wasmpool::catalogue::Code;
+    /// use wasmpool::pool::Pool;
+    ///
+    /// let error = Pool::builder().open("no-such-module.wasm").err().unwrap();
+    /// assert_eq!(error.code(), Code::ModuleUnreadable);
+    /// ```
+    pub fn code(&self) -> Code {
+        match self {
+            Error::Read { .. } => Code::ModuleUnreadable,
+            Error::Options { .. } => Code::OptionsConflict,
+            Error::NotCacheable { .. } => Code::NotCacheable,
+            Error::Module(_) => Code::ModuleRefused,
+            Error::OverLimit(_) => Code::ModuleOverLimit,
+            Error::MissingImport { .. } => Code::ImportMissing,
+            Error::Function(LookupError::Unknown { .. }) => Code::FunctionUnknown,
+            Error::Function(LookupError::Ambiguous { .. }) => Code::FunctionAmbiguous,
+            Error::Function(LookupError::NotCallable { .. }) => Code::FunctionNotCallable,
+            Error::Task { .. } => Code::TaskUnknown,
+            Error::Several { names } if names.is_empty() => Code::FunctionNone,
+            Error::Several { .. } => Code::FunctionUnnamed,
+            Error::CompileTimeout(_) => Code::CompileTimeout,
+            Error::CompileMemory(_) => Code::CompileMemory,
+            Error::CompilerLost { .. } => Code::CompilerLost,
+            Error::Protection { .. } => Code::ProtectionMissing,
+            Error::Grant { .. } => Code::GrantRefused,
+            Error::Start { .. } => Code::StartFailed,
+            Error::Item { failure, .. } => failure.kind.code(),
+            Error::Codec { .. } => Code::ItemCodec,
+            Error::Closed => Code::PoolClosed,
+            Error::Pool { .. } => Code::PoolFault,
+        }
+    }
+
     /// What to do about it, where something is known.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -190,6 +228,7 @@ impl Error {
                 "build the module without it, or for wasm32-unknown-unknown with the guest SDK"
                     .into(),
             ),
+            Error::OverLimit(_) => Some("raise the limit if you trust the module with it".into()),
             Error::CompileTimeout(_) | Error::CompileMemory(_) | Error::CompilerLost { .. } => {
                 Some("raise the limit, or give a smaller module".into())
             }

@@ -46,7 +46,13 @@ impl Payload {
                 Ok(())
             }),
             Payload::File(mut file) => {
-                if !file.metadata()?.is_file() {
+                let data = file.metadata()?;
+                // Before it is copied: a file may be larger than it is long to write.
+                let too_large = data.len() > u64::from(u32::MAX);
+                if data.is_file() && too_large {
+                    return Err(of_4_gib());
+                }
+                if !data.is_file() {
                     return Err(io::Error::new(
                         io::ErrorKind::InvalidInput,
                         "not a regular file",
@@ -69,13 +75,16 @@ impl Payload {
     }
 }
 
+fn of_4_gib() -> io::Error {
+    io::Error::new(io::ErrorKind::FileTooLarge, "an item has 4 GiB or more")
+}
+
 fn sealed(write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<Stored> {
     let mut file = memfd("wasmpool-item")?;
     file.write_all(&[0; 4])?;
     write(&mut file)?;
     let size = file.metadata()?.len();
-    let len = u32::try_from(size - 4)
-        .map_err(|_| io::Error::new(io::ErrorKind::FileTooLarge, "an item has 4 GiB or more"))?;
+    let len = u32::try_from(size - 4).map_err(|_| of_4_gib())?;
     file.seek(SeekFrom::Start(0))?;
     file.write_all(&len.to_le_bytes())?;
     Ok(Stored::Sealed(seal(file)?, size))

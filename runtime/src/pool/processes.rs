@@ -14,7 +14,7 @@ use crate::grants::Granted;
 use crate::ids::{Generation, SlotId};
 use crate::ipc::launch::{Heard, Kill, Launch, NO_MEMORY, ROLE_ARGUMENT, serves};
 use crate::ipc::link::WorkerEnd;
-use crate::ipc::manifest::{MAX_ENCODED_BYTES, Manifest, Refusal};
+use crate::ipc::manifest::{MAX_ENCODED_BYTES, Manifest, OverLimit, Refusal};
 use crate::ipc::wire::{self, Compile, Compiled, FromForkServer, Initializer, Load, ToForkServer};
 use crate::limits::Limits;
 use crate::mode::{CodeMode, Isolation};
@@ -181,16 +181,7 @@ pub(super) fn compile(
     limits: &Limits,
     strict: bool,
 ) -> Result<Code, Error> {
-    if module.len() as u64 > limits.module_bytes {
-        return Err(Error::Module(Refusal {
-            message: format!(
-                "the module has {} bytes, more than the limit of {}",
-                module.len(),
-                limits.module_bytes
-            ),
-            hint: Some("raise the limit, or strip the module".into()),
-        }));
-    }
+    OverLimit::test("bytes", module.len() as u64, limits.module_bytes)?;
     let failed = || Error::pool("the compiler process cannot be used");
     let module_file = sealed_memfd("wasmpool-module", &[module]).map_err(failed())?;
     let memory = limits
@@ -248,6 +239,7 @@ pub(super) fn compile(
         Compiled::Refused { message, hint } => {
             Err(Error::Module(Refusal { message, hint }.bounded()))
         }
+        Compiled::OverLimit(over) => Err(Error::OverLimit(over.bounded())),
         Compiled::Done {
             code_bytes,
             manifest_bytes,

@@ -52,6 +52,7 @@ pub(super) fn run(socket: &Socket, confined: Confined) -> Result<(), Broken> {
                 manifest_bytes: manifest.len() as u64,
             }
         }
+        Err(CompileError::OverLimit(over)) => Compiled::OverLimit(over),
         Err(error) => {
             let refusal = error.refusal();
             Compiled::Refused {

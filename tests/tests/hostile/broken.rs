@@ -142,7 +142,7 @@ fn refused(file: &str, says: &str) {
             .collect();
         let ran = run(&args).exits(3);
         assert_eq!(ran.text(), "");
-        ran.says("error: ").says(says);
+        ran.says("error[module-").says(says);
     }
 }
 

@@ -111,7 +111,7 @@ fn limit_of_time() {
     ];
     let ran = run(&args).exits(3);
     assert_eq!(ran.text(), "");
-    ran.says("error: compiling the module took longer than the limit of 300ms");
+    ran.says("error[compile-timeout]: compiling the module took longer than the limit of 300ms");
 }
 
 fn limit_of_memory() {
@@ -135,5 +135,5 @@ fn limit_of_size() {
     let file = folder.write("bomb.wasm", bomb("more-bytes-than-allowed"));
     let ran = run(&["map", &file, "--no-cache", "7"]).exits(3);
     assert_eq!(ran.text(), "");
-    ran.says("more than the limit of 67108864 bytes");
+    ran.says("more than the limit of 67108864");
 }

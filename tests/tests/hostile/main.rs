@@ -40,7 +40,7 @@ fn attack(guest: &Guest) {
         (Expected::Refused(says), Some(options)) => {
             let ran = map(guest, &guest.items(), "shared", &options).exits(3);
             assert_eq!(ran.text(), "");
-            assert!(ran.stderr.lines().any(|line| line.starts_with("error: ")));
+            assert!(ran.stderr.lines().any(|line| line.starts_with("error[")));
             shows(guest, &ran.says(says));
         }
         (Expected::Refused(says), None) => {

@@ -39,7 +39,7 @@ fn harmless(ran: &Ran) {
     };
     assert!(!ran.stderr.contains(bad), "{:?}", ran.stderr);
     // What a guest has written is indented, or stands behind a label.
-    const LABELS: [&str; 5] = ["error: ", "hint: ", "warning: ", "item ", "  "];
+    const LABELS: [&str; 6] = ["error: ", "error[", "hint: ", "warning: ", "item ", "  "];
     for line in ran.stderr.lines() {
         assert!(
             LABELS.iter().any(|label| line.starts_with(label)),

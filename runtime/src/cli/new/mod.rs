@@ -19,6 +19,7 @@ use super::args::NewArgs;
 use super::console::Console;
 use super::exit::Problem;
 use super::print;
+use crate::catalogue::Code;
 
 /// Runs the command, and returns the exit code. Prints the two commands that come next: one builds and runs the project,
 /// the other one tests it.
@@ -31,8 +32,13 @@ pub fn run(args: &NewArgs) -> Result<u8, Problem> {
     refuse_if_used(path)?;
     for (file, content) in templates::files(language, &name) {
         let to = path.join(file);
-        write_new(&to, &content)
-            .map_err(|e| Problem::machine(format!("cannot write {}", to.display()), e))?;
+        write_new(&to, &content).map_err(|e| {
+            Problem::doing(
+                Code::OutputFailed,
+                format!("cannot write {}", to.display()),
+                e,
+            )
+        })?;
     }
     let (shown, title) = (path.display(), language.title());
     Console::plain().note(
@@ -52,7 +58,7 @@ fn named(path: &Path) -> Result<String, Problem> {
     let refused = format!("a project cannot be called `{last}`: {reason}");
     let other = path.with_file_name(name::suggestion(&last));
     let hint = format!("`{}` would do", other.display());
-    Err(Problem::usage_text(refused).hint(hint))
+    Err(Problem::text(Code::NameRefused, refused).hint(hint))
 }
 
 fn refuse_if_used(path: &Path) -> Result<(), Problem> {
@@ -62,12 +68,14 @@ fn refuse_if_used(path: &Path) -> Result<(), Problem> {
         Err(error) if error.kind() == io::ErrorKind::NotADirectory => true,
         Err(error) => {
             let doing = format!("cannot look into {}", path.display());
-            return Err(Problem::usage(anyhow::Error::new(error).context(doing)));
+            return Err(Problem::doing(Code::NameRefused, doing, error));
         }
     };
     if used {
         let refused = format!("{} is there already, and is not empty", path.display());
-        return Err(Problem::usage_text(refused).hint("give another name, or remove it first"));
+        return Err(
+            Problem::text(Code::NameRefused, refused).hint("give another name, or remove it first")
+        );
     }
     Ok(())
 }

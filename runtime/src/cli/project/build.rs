@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::kind::Kind;
 use super::step::Step;
+use crate::catalogue::Code;
 use crate::cli::console::Console;
 use crate::cli::exit::Problem;
 
@@ -207,7 +208,8 @@ impl<'a> Project<'a> {
 
     fn no_module(&self, why: &str) -> Problem {
         let folder = self.folder.display();
-        Problem::usage_text(format!("the build of {folder} gave no module: {why}"))
+        let message = format!("the build of {folder} gave no module: {why}");
+        Problem::text(Code::ProjectBroken, message)
     }
 }
 
@@ -223,7 +225,7 @@ fn step<'a>(program: &'a str, args: &'a [&'a str], missing: &'a str) -> Step<'a>
 
 fn cannot(what: &str, path: &Path, error: io::Error) -> Problem {
     let doing = format!("cannot {what} {}", path.display());
-    Problem::usage(anyhow::Error::new(error).context(doing))
+    Problem::doing(Code::ProjectBroken, doing, error)
 }
 
 /// The first of the targets that the manifest names under `[package.metadata.wasmpool]`.
@@ -372,7 +374,9 @@ not a message
         };
         assert!(project.once("list", "place", install).is_err(), "no list");
         fs::write(folder.0.join("list"), "a").unwrap();
-        let failed = project.once("list", "place", |_| Err(Problem::usage_text("no network")));
+        let failed = project.once("list", "place", |_| {
+            Err(Problem::text(Code::ProjectBroken, "no network"))
+        });
         assert!(failed.is_err());
         for expected in [1, 1] {
             project.once("list", "place", install).unwrap();

@@ -19,6 +19,7 @@ use self::kind::Kind;
 pub use self::step::quoted;
 use super::console::Console;
 use super::exit::Problem;
+use crate::catalogue::Code;
 
 /// The module that a path means: the file itself, or what the project in this folder makes, which is built for it.
 ///
@@ -30,7 +31,7 @@ pub fn module(path: &Path, console: &Console) -> Result<PathBuf, Problem> {
     }
     let Some(kind) = Kind::of(path) else {
         let message = format!("the folder {} holds no project", path.display());
-        return Err(Problem::usage_text(message).hint(kind::looked_for()));
+        return Err(Problem::text(Code::ProjectMissing, message).hint(kind::looked_for()));
     };
     let started = Instant::now();
     let built = Project::new(path, console).build(kind)?;

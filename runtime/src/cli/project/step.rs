@@ -4,6 +4,7 @@ use std::io;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use crate::catalogue::Code;
 use crate::cli::console::Console;
 use crate::cli::exit::Problem;
 
@@ -44,7 +45,7 @@ impl Step<'_> {
         let output = command.output().map_err(|error| {
             let missing = error.kind() == io::ErrorKind::NotFound;
             let doing = format!("cannot start `{}` for {}", self.program, folder.display());
-            let problem = Problem::usage(anyhow::Error::new(error).context(doing));
+            let problem = Problem::doing(Code::ProjectBroken, doing, error);
             match missing {
                 true => problem.hint(self.missing),
                 false => problem,
@@ -58,10 +59,13 @@ impl Step<'_> {
         }
         console.output(&output.stderr);
         let folder = folder.display();
-        Err(Problem::usage_text(format!(
-            "{folder} cannot be built: `{shown}` ended with {}",
-            output.status
-        )))
+        Err(Problem::text(
+            Code::ProjectBroken,
+            format!(
+                "{folder} cannot be built: `{shown}` ended with {}",
+                output.status
+            ),
+        ))
     }
 
     /// As one would type it.
@@ -113,7 +117,7 @@ mod tests {
         assert_eq!(said.unwrap(), b"out\n");
         let failed = step("sh", &["-c", "exit 3"]).run(here, &console);
         let failed = failed.unwrap_err();
-        assert_eq!(failed.code(), crate::cli::exit::USAGE);
+        assert_eq!(failed.exit(), crate::cli::exit::USAGE);
         assert!(failed.message().contains("`sh -c 'exit 3'`"), "{failed:?}");
         assert!(failed.message().contains("exit status: 3"), "{failed:?}");
     }

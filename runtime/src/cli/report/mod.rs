@@ -23,6 +23,7 @@ pub use html::page;
 use super::exit::Problem;
 use super::progress::Sample;
 use super::summary::Summary;
+use crate::catalogue::Code;
 use crate::failure::Failure;
 use crate::limits::Limits;
 use crate::pool::{Recording, Span, WorkerEnd};
@@ -53,7 +54,7 @@ impl Output {
     pub fn create(path: PathBuf) -> Result<Output, Problem> {
         let failed = |e: io::Error| {
             let what = format!("cannot write to {}", path.display());
-            Problem::usage(anyhow::Error::new(e).context(what))
+            Problem::doing(Code::OutputRefused, what, e)
         };
         let file = File::create(&path).map_err(failed)?;
         Ok(Output {
@@ -73,7 +74,7 @@ impl Output {
         drop(out);
         self.written = done.is_ok();
         let what = || format!("cannot write to {}", self.path.display());
-        done.map_err(|e| Problem::machine(what(), e))
+        done.map_err(|e| Problem::doing(Code::OutputFailed, what(), e))
     }
 }
 
@@ -368,6 +369,6 @@ mod tests {
                 .starts_with("cannot write to /nowhere/x.html: "),
             "{missing:?}"
         );
-        assert_eq!(missing.code(), super::super::exit::USAGE);
+        assert_eq!(missing.exit(), super::super::exit::USAGE);
     }
 }
