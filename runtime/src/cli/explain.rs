@@ -66,6 +66,24 @@ fn list() -> String {
     out
 }
 
+/// The whole catalogue as Markdown, for the book.
+#[cfg(test)]
+pub(super) fn reference() -> String {
+    let mut out = String::new();
+    for code in Code::ALL {
+        let _ = writeln!(
+            out,
+            "### `{code}`\n\n{} Exit code {}.\n\n- Why: {}\n- What to do: {}\n",
+            code.what(),
+            exit(*code),
+            code.why(),
+            code.fix()
+        );
+    }
+    out.truncate(out.trim_end().len());
+    out + "\n"
+}
+
 fn entry(code: Code) -> Value {
     json!({
         "code": code.name(),

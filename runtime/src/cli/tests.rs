@@ -1,5 +1,7 @@
 //! The command line as a whole: what is accepted, and what the help says.
 
+use std::path::Path;
+
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
@@ -180,7 +182,27 @@ fn the_version_tells_what_is_built_in() {
     assert_eq!(Cli::command().render_version(), format!("wasmpool {own}\n"));
 }
 
-/// The help of every command, as in `help.txt`. With `WASMPOOL_UPDATE_SNAPSHOTS=1` the file is written anew.
+/// Whether a file beside this one has this text. With `WASMPOOL_UPDATE_SNAPSHOTS=1` it is written anew.
+#[track_caller]
+fn snapshot(name: &str, text: &str) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("src/cli")
+        .join(name);
+    if std::env::var_os("WASMPOOL_UPDATE_SNAPSHOTS").is_some() {
+        std::fs::write(file, text).unwrap();
+    } else {
+        assert_eq!(text, std::fs::read_to_string(file).unwrap());
+    }
+}
+
+/// What the book tells of errors and settings.
+#[test]
+fn reference() {
+    snapshot("errors.md", &explain::reference());
+    snapshot("settings.md", &config::reference());
+}
+
+/// The help of every command.
 #[test]
 fn help() {
     let mut root = Cli::command().term_width(100);
@@ -196,12 +218,7 @@ fn help() {
     }
     let lines: Vec<_> = text.lines().map(str::trim_end).collect();
     let text = lines.join("\n") + "\n";
-    if std::env::var_os("WASMPOOL_UPDATE_SNAPSHOTS").is_some() {
-        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/src/cli/help.txt");
-        std::fs::write(file, text).unwrap();
-    } else {
-        assert_eq!(text, include_str!("help.txt"));
-    }
+    snapshot("help.txt", &text);
 }
 
 #[test]

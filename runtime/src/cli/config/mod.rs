@@ -22,6 +22,8 @@ use clap::{ArgMatches, Command, CommandFactory};
 
 use self::file::Values;
 use self::settings::{GRANTS, SETTINGS};
+#[cfg(test)]
+pub(super) use self::show::reference;
 pub use self::show::run;
 use super::args::Cli;
 use super::console::Console;

@@ -43,6 +43,24 @@ pub fn run(args: &ConfigCommandArgs, config: Option<&Config>) -> Result<u8, Refu
     Ok(print(text.as_bytes())?)
 }
 
+/// All settings as Markdown, for the book.
+#[cfg(test)]
+pub(in crate::cli) fn reference() -> String {
+    let mut out = String::from("| key | option | environment | default |\n|---|---|---|---|\n");
+    for setting in SETTINGS {
+        let variable = setting.variable().map(|name| format!("`{name}`"));
+        let _ = writeln!(
+            out,
+            "| `{}` | `--{}` | {} | {} |",
+            setting.key(),
+            setting.name,
+            variable.as_deref().unwrap_or(""),
+            setting.default
+        );
+    }
+    out
+}
+
 fn row(setting: &Setting, map: &ArgMatches, config: Option<&Config>) -> Row {
     let id = setting.id();
     let values = map.get_raw(&id).map(|values| {

@@ -226,6 +226,7 @@ impl Story<'_> {
         json!({
             "version": 1,
             "program": format!("wasmpool {}", env!("CARGO_PKG_VERSION")),
+            "engine": format!("wasmtime {}", crate::engine::config::VERSION),
             "command": command(),
             "module": self.module.to_string_lossy(),
             "function": self.function,
