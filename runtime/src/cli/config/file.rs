@@ -134,7 +134,7 @@ impl File<'_> {
             self.check(setting, text).map_err(|e| wrong(&e))?;
         }
         if (setting.table, setting.name) == (GRANTS, "dir") {
-            texts = texts.iter().map(|text| self.from_here(text)).collect();
+            texts = texts.iter().map(|text| self.in_its_folder(text)).collect();
         }
         let line = self.line(value.span());
         Ok(Value { texts, line })
@@ -168,7 +168,7 @@ impl File<'_> {
     }
 
     /// A directory to be granted, from the file's own folder on.
-    fn from_here(&self, text: &OsStr) -> OsString {
+    fn in_its_folder(&self, text: &OsStr) -> OsString {
         let folder = self.path.parent().unwrap_or(Path::new(""));
         folder.join(text).into()
     }
