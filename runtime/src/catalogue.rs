@@ -135,7 +135,7 @@ catalogue! {
         "Leave one of them out."
     }
     TargetInvalid "target-invalid" {
-        "The argument MODULE[:FUNCTION] names no module, or no function behind its colon."
+        "The argument for the module names none, or no function behind its colon."
         "One of its two parts is empty."
         "Write a file's name, and behind a colon the function, such as task.wasm:square."
     }

@@ -265,7 +265,7 @@ mod tests {
 
     #[test]
     fn the_first_message_never_changes() {
-        assert_eq!(&hello(Role::Compiler), b"wasmpool\x06\0\0\0\x01\0\0\0");
+        assert_eq!(&hello(Role::Compiler), b"wasmpool\x07\0\0\0\x01\0\0\0");
         for role in [
             Role::Compiler,
             Role::ForkServer,

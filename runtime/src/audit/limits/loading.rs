@@ -30,7 +30,7 @@ pub(super) fn checks() -> Vec<Check> {
         .check(|| {
             let mut limits = limits();
             limits.module_bytes = MODULE_BYTES;
-            refused(HOSTILE, &limits, |error| matches!(error, Error::Module(_)))
+            refused(HOSTILE, &limits, |e| matches!(e, Error::OverLimit(_)))
         }),
         Spec::new(
             "loading",
@@ -71,7 +71,7 @@ pub(super) fn checks() -> Vec<Check> {
         .check(|| {
             let mut limits = limits();
             limits.compiled_bytes = CODE_BYTES;
-            refused(HOSTILE, &limits, |error| matches!(error, Error::Module(_)))
+            refused(HOSTILE, &limits, |e| matches!(e, Error::OverLimit(_)))
         }),
         Spec::new(
             "loading",
