@@ -25,6 +25,13 @@ const WORDS: usize = 64;
 ///
 /// Nobody else may connect: the directory is this user's own, and whoever connects is asked for by the kernel. What is
 /// told are names, counts and times; no item and no result.
+///
+/// ```
+/// let monitor = wasmpool::monitor::Monitor::start(wasmpool::monitor::Monitor::AFTER)?;
+/// // From 0.2 s on `wasmpool top` shows what the pools of this program do, until the value is dropped.
+/// drop(monitor);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Monitor {
     stop: Option<mpsc::Sender<()>>,

@@ -5,11 +5,11 @@ use std::marker::PhantomData;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::builder::Pool;
 use super::error::Error;
 use super::handle::Handle;
 use super::options::{Bytes, JobOptions, OnError, Outcome};
 use super::payload::Payload;
+use super::running::Pool;
 use super::stream::{Feeder, Results};
 use crate::encoding::Encoding;
 use crate::failure::Failure;
@@ -49,6 +49,15 @@ pub(super) fn decode<R: DeserializeOwned>(
 impl Pool {
     /// Runs a function on every item and returns the results in the items' order; as `Pool.map`.
     ///
+    /// ```no_run
+    /// # fn main() -> Result<(), wasmpool::pool::Error> {
+    /// # let pool = wasmpool::pool::Pool::builder().open("tasks.wasm")?;
+    /// let squares: Vec<i64> = pool.map("square", 1..=5i64)?;
+    /// assert_eq!(squares, [1, 4, 9, 16, 25]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Item`] for the first item, in order, that failed: those after it are cancelled. Also those of
     /// [`Pool::stream`], and [`Error::Codec`] where a value does not fit.
@@ -70,6 +79,15 @@ impl Pool {
 
     /// The same for a function of several parameters: each item is a tuple of them.
     ///
+    /// ```no_run
+    /// # fn main() -> Result<(), wasmpool::pool::Error> {
+    /// # let pool = wasmpool::pool::Pool::builder().open("tasks.wasm")?;
+    /// let sums: Vec<i64> = pool.starmap("add", [(1i64, 2i64), (3, 4)])?;
+    /// assert_eq!(sums, [3, 7]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`Pool::map`].
     pub fn starmap<T, R>(
@@ -88,6 +106,20 @@ impl Pool {
     /// are asked for, a bounded number ahead.
     ///
     /// A failed item is an `Err(Error::Item)` in its place; the others go on.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), wasmpool::pool::Error> {
+    /// # let pool = wasmpool::pool::Pool::builder().open("tasks.wasm")?;
+    /// for result in pool.imap::<i64, i64, _>("square", 1..)? {
+    ///     match result {
+    ///         Ok(square) if square > 1000 => break,
+    ///         Ok(square) => println!("{square}"),
+    ///         Err(error) => eprintln!("{error}"),
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// Those of [`Pool::stream`].
@@ -108,6 +140,17 @@ impl Pool {
     }
 
     /// The results one by one, as they are ready.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), wasmpool::pool::Error> {
+    /// # let pool = wasmpool::pool::Pool::builder().open("tasks.wasm")?;
+    /// let texts = ["first page", "second page"];
+    /// for words in pool.imap_unordered::<_, u64, _>("count-words", texts)? {
+    ///     println!("{}", words?);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Pool::imap`].
@@ -130,6 +173,23 @@ impl Pool {
     }
 
     /// The same with options of its own. Their encodings are not used: values choose theirs.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), wasmpool::pool::Error> {
+    /// # let pool = wasmpool::pool::Pool::builder().open("tasks.wasm")?;
+    /// use wasmpool::pool::{ChunkSize, JobOptions};
+    ///
+    /// let options = JobOptions {
+    ///     chunk_size: ChunkSize::Items(100),
+    ///     retries: 3,
+    ///     ..JobOptions::default()
+    /// };
+    /// for square in pool.imap_with::<i64, i64, _>("square", 0..1000, options)? {
+    ///     println!("{}", square?);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Pool::imap`].
@@ -165,6 +225,15 @@ impl Pool {
 
     /// Runs a function on one item; as `Pool.apply`.
     ///
+    /// ```no_run
+    /// # fn main() -> Result<(), wasmpool::pool::Error> {
+    /// # let pool = wasmpool::pool::Pool::builder().open("tasks.wasm")?;
+    /// let square: i64 = pool.apply("square", 7i64)?;
+    /// assert_eq!(square, 49);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`Pool::map`].
     pub fn apply<T: Serialize, R: DeserializeOwned>(
@@ -176,6 +245,20 @@ impl Pool {
     }
 
     /// Runs a function on one item and returns at once; as `Pool.apply_async`.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), wasmpool::pool::Error> {
+    /// # let pool = wasmpool::pool::Pool::builder().open("tasks.wasm")?;
+    /// use std::time::Duration;
+    ///
+    /// let mut handle = pool.submit::<_, i64>("square", 7i64)?;
+    /// if !handle.wait_timeout(Duration::from_secs(1)) {
+    ///     handle.cancel();
+    /// }
+    /// println!("{:?}", handle.wait());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// Those of [`Pool::stream`], and [`Error::Codec`] where the item does not fit.

@@ -5,11 +5,11 @@ use std::marker::PhantomData;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::builder::Pool;
 use super::calls::{decode, encode, encoding};
 use super::error::Error;
 use super::options::{Bytes, ChunkSize, JobOptions, OnError};
 use super::payload::Payload;
+use super::running::Pool;
 use super::stream::{Canceller, Results, Value};
 use crate::encoding::Encoding;
 use crate::ipc::frame::Target;

@@ -112,6 +112,18 @@ impl<R: DeserializeOwned> Future for Handle<R> {
 
 /// Waits until `enough` handles have a result, or `timeout` passes; returns the positions of those that have one. As
 /// `concurrent.futures.wait`: 1 for the first, the number of handles for all.
+///
+/// ```no_run
+/// # fn main() -> Result<(), wasmpool::pool::Error> {
+/// # let pool = wasmpool::pool::Pool::builder().open("tasks.wasm")?;
+/// use wasmpool::pool::wait;
+///
+/// let mut handles = vec![pool.submit::<_, i64>("square", 3i64)?, pool.submit("square", 4i64)?];
+/// let first = wait(&mut handles, 1, None)[0];
+/// println!("{}", handles.swap_remove(first).wait()?);
+/// # Ok(())
+/// # }
+/// ```
 pub fn wait<R>(handles: &mut [Handle<R>], enough: usize, timeout: Option<Duration>) -> Vec<usize> {
     let start = Instant::now();
     let waker = thread_waker();
@@ -134,6 +146,19 @@ pub fn wait<R>(handles: &mut [Handle<R>], enough: usize, timeout: Option<Duratio
 }
 
 /// The results of handles as they come, each with the handle's position.
+///
+/// ```no_run
+/// # fn main() -> Result<(), wasmpool::pool::Error> {
+/// # let pool = wasmpool::pool::Pool::builder().open("tasks.wasm")?;
+/// use wasmpool::pool::as_completed;
+///
+/// let handles = [pool.submit::<_, i64>("square", 3i64)?, pool.submit("square", 4i64)?];
+/// for (position, square) in as_completed(handles) {
+///     println!("{position}: {}", square?);
+/// }
+/// # Ok(())
+/// # }
+/// ```
 pub fn as_completed<R: DeserializeOwned>(
     handles: impl IntoIterator<Item = Handle<R>>,
 ) -> impl Iterator<Item = (usize, Result<R, Error>)> {

@@ -1,6 +1,6 @@
 //! The pool: its API, its jobs, its workers' states. Runs no guest code and parses no guest payloads.
 //!
-//! - `builder`, `calls`, `handle`, `stream`, `process`, `generator`: what users see, from the most to the least general need.
+//! - `builder`, `running`, `calls`, `handle`, `stream`, `process`, `generator`: what users see, from the most to the least general need.
 //! - `core`: the one mediator of all state; `slot`, `job`, `pace`, `payload`: its parts, without input or output.
 //! - `record`: what happened, kept on request; `snapshot`: what goes on now; `watcher`: looking at that from outside.
 //! - `memo`: results kept from one run to the next.
@@ -27,6 +27,7 @@ mod process;
 mod processes;
 pub mod profile;
 mod record;
+mod running;
 mod shares;
 mod slot;
 mod snapshot;
@@ -36,7 +37,7 @@ mod supervisor;
 mod tests;
 mod watcher;
 
-pub use builder::{Pool, PoolBuilder, inspect};
+pub use builder::{PoolBuilder, inspect};
 pub use calls::Imap;
 pub use error::Error;
 pub use generator::{Generator, Values};
@@ -47,6 +48,7 @@ pub use process::{Joined, Process};
 pub(crate) use processes::program;
 pub use profile::Profile;
 pub use record::{Latency, Recording, Span, WorkerEnd, WorkerLife};
+pub use running::Pool;
 pub use shares::Direction;
 pub use snapshot::{JobNow, Snapshot, WorkerNow, WorkerState};
 pub use stream::{Canceller, Feeder, Results};

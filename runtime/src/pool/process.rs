@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::builder::{Pool, PoolBuilder};
+use super::builder::PoolBuilder;
 use super::calls::{encode, encoding, typed};
 use super::error::Error;
 use super::options::{Bytes, JobOptions, OnError, Outcome};
 use super::payload::Payload;
+use super::running::Pool;
 use super::stream::Results;
 use crate::encoding::Encoding;
 use crate::failure::{Failure, FailureKind};
