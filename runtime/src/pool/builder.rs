@@ -140,7 +140,7 @@ impl PoolBuilder {
     ///
     /// Only successes are kept, with what the task emitted, as they are handed out; at most 1 GiB, each at most 64 MiB, the
     /// least recently used go first. An outcome that was kept has 0 attempts and took 0 ns, and its log messages are not
-    /// repeated; its fuel is what it was. [`Stats::cached`] counts them. [`Pool::generate`] keeps nothing. Where
+    /// repeated; its fuel is what it was. [`Stats::cached`](super::Stats::cached) counts them. [`Pool::generate`] keeps nothing. Where
     /// results cannot be stored, there is one warning, and the job goes on.
     ///
     /// Not promised: that a result is kept. A worker that was taken over, or a machine whose processor computes another

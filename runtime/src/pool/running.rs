@@ -290,7 +290,7 @@ impl Pool {
 
     /// The numbers of the worker processes that there are now, for tools that look at processes: as
     /// `multiprocessing.active_children`. A worker that was replaced has another number, and that of one that has ended may
-    /// come to mean another process. Empty with [`Isolation::Thread`].
+    /// come to mean another process. Empty with [`Isolation::Thread`](crate::mode::Isolation::Thread).
     pub fn pids(&self) -> Vec<u32> {
         self.shared.core().pids()
     }
