@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::figures;
 use super::values::show_size;
-use crate::pool::{Recording, Stats, WorkerEnd};
+use crate::pool::{Latency, Recording, Stats, WorkerEnd};
 
 /// What a job came to.
 pub struct Summary {
@@ -107,14 +107,7 @@ impl Summary {
                 "failed": of(self.failures()),
                 "run_again": stats.run_again,
             },
-            "latency": latency.map(|time| json!({
-                "count": time.count,
-                "min": time.min,
-                "p50": time.p50,
-                "p90": time.p90,
-                "p99": time.p99,
-                "max": time.max,
-            })),
+            "latency": latency.map(self::latency),
             "workers": {
                 "started": stats.workers_started,
                 "replaced": stats.workers_replaced,
@@ -136,7 +129,8 @@ impl Summary {
         self.done + self.failed
     }
 
-    fn failures(&self) -> Vec<(&'static str, u64)> {
+    /// The kinds of failures that there were, and how many.
+    pub fn failures(&self) -> Vec<(&'static str, u64)> {
         let failed = self.stats.failed.iter().filter(|(_, count)| *count > 0);
         failed.map(|(kind, count)| (kind.name(), *count)).collect()
     }
@@ -152,6 +146,18 @@ impl Summary {
     fn cpu_nanos(&self) -> Option<u64> {
         self.recording.as_ref()?.cpu_nanos
     }
+}
+
+/// How long items took, in nanoseconds.
+pub fn latency(time: &Latency) -> Value {
+    json!({
+        "count": time.count,
+        "min": time.min,
+        "p50": time.p50,
+        "p90": time.p90,
+        "p99": time.p99,
+        "max": time.max,
+    })
 }
 
 /// ` (trap 2, timeout 1)`, or nothing.
@@ -170,7 +176,6 @@ fn counted(pairs: Vec<(&'static str, u64)>) -> String {
 mod tests {
     use super::*;
     use crate::failure::FailureKind;
-    use crate::pool::Latency;
 
     fn summary() -> Summary {
         Summary {

@@ -19,9 +19,12 @@ pub use server::Monitor;
 
 use crate::objects::Depth;
 use crate::pool::Snapshot;
+use crate::text::printable;
 
 /// Raised when the document changes.
 const VERSION: u32 = 1;
+/// Bytes of one word of the command line, at most.
+const WORD_BYTES: usize = 200;
 
 /// What one program does: its pools, and what they share.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +40,11 @@ pub struct Program {
     pub pools: Vec<Snapshot>,
     /// Its queues and pipes, in the order in which they were made.
     pub queues: Vec<Depth>,
+}
+
+/// The words of this process's command line, made fit to read.
+pub(crate) fn command_line() -> impl Iterator<Item = String> {
+    std::env::args_os().map(|word| printable(&word.to_string_lossy(), WORD_BYTES))
 }
 
 /// Where sockets lie: `$XDG_RUNTIME_DIR/wasmpool`, or where that is not set, `wasmpool-` and the user's number in the

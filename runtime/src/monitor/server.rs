@@ -9,16 +9,14 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use super::{Program, VERSION, is_own, place};
+use super::{Program, VERSION, command_line, is_own, place};
 use crate::objects::depths;
 use crate::pool::snapshots;
 use crate::sys::private;
-use crate::text::printable;
 
 /// How long somebody who asked may take to read the answer.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Bytes of one word of the command line, at most, and words.
-const WORD_BYTES: usize = 200;
+/// Words of the command line, at most.
 const WORDS: usize = 64;
 
 /// Tells this user's other programs, through a socket, what the pools of this process do, as long as it lives.
@@ -126,10 +124,7 @@ fn answer(mut stream: UnixStream) -> io::Result<()> {
     let program = Program {
         version: VERSION,
         pid: std::process::id(),
-        command: std::env::args_os()
-            .take(WORDS)
-            .map(|word| printable(&word.to_string_lossy(), WORD_BYTES))
-            .collect(),
+        command: command_line().take(WORDS).collect(),
         pools: snapshots(),
         queues: depths(),
     };

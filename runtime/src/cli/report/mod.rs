@@ -22,10 +22,11 @@ pub use html::page;
 
 use super::exit::Problem;
 use super::progress::Sample;
-use super::summary::Summary;
+use super::summary::{self, Summary};
 use crate::catalogue::Code;
 use crate::failure::Failure;
 use crate::limits::Limits;
+use crate::monitor::command_line;
 use crate::pool::{Recording, Span, WorkerEnd};
 use crate::sandbox::layers::{Layer, Layers};
 use crate::text::printable;
@@ -221,13 +222,14 @@ impl Story<'_> {
             json!({ "name": layer.name(), "state": state })
         });
         let stats = &self.summary.stats;
-        let failed = stats.failed.iter().filter(|(_, count)| *count > 0);
-        let time = &recording.latency;
+        let failed: Value = self.summary.failures().into_iter().collect();
+        let mut latency = summary::latency(&recording.latency);
+        latency["buckets"] = json!(recording.latency.buckets);
         json!({
             "version": 1,
             "program": format!("wasmpool {}", env!("CARGO_PKG_VERSION")),
             "engine": format!("wasmtime {}", crate::engine::config::VERSION),
-            "command": command(),
+            "command": command_line().collect::<Vec<_>>(),
             "module": self.module.to_string_lossy(),
             "function": self.function,
             "started_unix": self.started_unix(),
@@ -241,22 +243,14 @@ impl Story<'_> {
             "workers_left_out": recording.workers_left_out,
             "spans": spans.collect::<Vec<_>>(),
             "resolution": recording.resolution,
-            "latency": {
-                "count": time.count,
-                "min": time.min,
-                "p50": time.p50,
-                "p90": time.p90,
-                "p99": time.p99,
-                "max": time.max,
-                "buckets": time.buckets,
-            },
+            "latency": latency,
             "memory": self.samples.iter().map(|sample| json!([sample.at, sample.resident_bytes, sample.workers])).collect::<Vec<_>>(),
             "throughput": throughput(&recording.spans, recording.until),
             "failures": failures.collect::<Vec<_>>(),
             "failures_left_out": self.failures.left_out,
             "counts": {
                 "done": self.summary.done,
-                "failed": failed.map(|(kind, count)| (kind.name(), Value::from(*count))).collect::<Value>(),
+                "failed": failed,
                 "cached": stats.cached,
                 "run_again": stats.run_again,
                 "workers_started": stats.workers_started,
@@ -277,14 +271,6 @@ impl Story<'_> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
         Some(now.as_secs_f64() - self.recording.until as f64 / 1e9)
     }
-}
-
-/// This process's command line, fit to read.
-fn command() -> Vec<String> {
-    let words = std::env::args_os();
-    words
-        .map(|word| printable(&word.to_string_lossy(), 200))
-        .collect()
 }
 
 /// How many items were done and failed by which times.
