@@ -1,7 +1,7 @@
 //! The messages on sockets: handshakes, control, and what accompanies descriptors.
 //!
 //! The first message of a started process, and the answer to it, have a fixed layout that no version changes: magic,
-//! version, role. All others are postcard and may change with [`VERSION`].
+//! version, role. With the first come the doors of a control group, if there is one. All others are postcard and may change with [`VERSION`].
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ use crate::mode::{CodeMode, Isolation};
 use crate::sandbox::layers::{Layers, Role};
 
 /// The version of everything in `ipc`. A host and its processes must have the same.
-pub const VERSION: u32 = 7;
+pub const VERSION: u32 = 8;
 
 const MAGIC: [u8; 8] = *b"wasmpool";
 
@@ -265,7 +265,7 @@ mod tests {
 
     #[test]
     fn the_first_message_never_changes() {
-        assert_eq!(&hello(Role::Compiler), b"wasmpool\x07\0\0\0\x01\0\0\0");
+        assert_eq!(&hello(Role::Compiler), b"wasmpool\x08\0\0\0\x01\0\0\0");
         for role in [
             Role::Compiler,
             Role::ForkServer,

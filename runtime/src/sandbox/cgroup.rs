@@ -1,10 +1,15 @@
 //! A control group for all processes of a pool: a bound on their memory together, the kernel's objects for them
 //! included, and on their number. Where this user may make one; version 2 or 1, as the machine has.
 //!
-//! The one part of the wall that the host puts up. What is left of a host that was killed, the next one removes.
+//! The one part of the wall that the host puts up: it makes the group and opens its doors, through which a process goes
+//! by itself before it knows of anything hostile; then the host looks whether it is in. Moved by somebody else, a process
+//! has to wait until no other on the machine is starting or ending, for some 10 ms.
+//!
+//! What is left of a host that was killed, the next one removes.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -73,19 +78,44 @@ impl Group {
         Ok(group)
     }
 
-    /// Moves a process into it. Those that it starts afterwards are in it, too.
-    pub fn place(&self, process: u32) -> io::Result<()> {
-        for directory in &self.directories {
-            write(&directory.join("cgroup.procs"), process)?;
-        }
-        Ok(())
+    /// What a process needs to [`enter`]. Those that it starts afterwards are in the group, too.
+    ///
+    /// # Errors
+    /// If the files cannot be opened.
+    pub fn doors(&self) -> io::Result<Vec<OwnedFd>> {
+        let door = |directory: &PathBuf| {
+            // Version 1 has a file for threads, which is the quick one; in version 2 there is that of processes.
+            existing(&directory.join("tasks"))
+                .or_else(|_| existing(&directory.join("cgroup.procs")))
+                .map(OwnedFd::from)
+        };
+        self.directories.iter().map(door).collect()
+    }
+
+    /// Whether a process is in all of it.
+    pub fn has(&self, process: u32) -> bool {
+        let process = process.to_string();
+        self.directories.iter().all(|directory| {
+            fs::read_to_string(directory.join("cgroup.procs"))
+                .is_ok_and(|inside| inside.lines().any(|line| line == process))
+        })
     }
 }
 
-/// Writes to a file that the kernel must have made: in a directory that is none of control groups there is none.
+/// Moves this process, which has one thread, through the doors of a group. Whether that went well the host sees.
+pub fn enter(doors: Vec<OwnedFd>) {
+    for door in doors {
+        let _ = File::from(door).write_all(b"0");
+    }
+}
+
+/// Opens a file that the kernel must have made: in a directory that is none of control groups there is none.
+fn existing(file: &Path) -> io::Result<File> {
+    File::options().write(true).open(file)
+}
+
 fn write(file: &Path, value: impl ToString) -> io::Result<()> {
-    let mut file = fs::File::options().write(true).open(file)?;
-    file.write_all(value.to_string().as_bytes())
+    existing(file)?.write_all(value.to_string().as_bytes())
 }
 
 impl Drop for Group {

@@ -12,7 +12,7 @@ use std::fmt::Display;
 use crate::ipc::launch::{ROLE_ARGUMENT, this_program_serves};
 use crate::ipc::wire::{self, HELLO_BYTES, HelloError};
 use crate::sandbox::layers::Role;
-use crate::sandbox::{self, SandboxError};
+use crate::sandbox::{self, SandboxError, cgroup};
 use crate::sys::process::{exit_now, take_standard_input};
 use crate::sys::socket::Socket;
 
@@ -118,7 +118,7 @@ impl From<std::io::Error> for Broken {
     }
 }
 
-/// Reads the host's first message and answers it. `Err` is the exit code.
+/// Reads the host's first message, enters the control group that comes with it, and answers. `Err` is the exit code.
 fn greet(socket: &Socket) -> Result<Role, i32> {
     let mut buffer = [0; HELLO_BYTES];
     let received = match socket.recv(&mut buffer) {
@@ -127,10 +127,13 @@ fn greet(socket: &Socket) -> Result<Role, i32> {
         Err(error) => return Err(fault(exit::NOT_ASKED, error)),
     };
     match wire::read_hello(&buffer[..received.len]) {
-        Ok(role) => match socket.send(&wire::hello(role), &[]) {
-            Ok(()) => Ok(role),
-            Err(_) => Err(exit::DONE),
-        },
+        Ok(role) => {
+            cgroup::enter(received.fds);
+            match socket.send(&wire::hello(role), &[]) {
+                Ok(()) => Ok(role),
+                Err(_) => Err(exit::DONE),
+            }
+        }
         Err(error @ HelloError::Version(_)) => {
             // So that the host can say which versions met.
             let _ = socket.send(&wire::hello(Role::Compiler), &[]);
