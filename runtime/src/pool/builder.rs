@@ -1,32 +1,29 @@
 //! What a pool is opened with, and opening it.
 
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::core::{Core, Shape};
+use super::core::Shape;
 use super::error::Error;
 use super::memo::{Memo, OnWarning, Setting};
+use super::opening::{Opening, Ready};
 use super::options::LogRecord;
-use super::processes::{self, Code, ForkServer};
+use super::processes::{self, Code, Plan};
 use super::running::Pool;
 use super::shares::{self, Direction, Share};
-use super::supervisor::{OnLog, Shared};
-use super::watcher;
+use super::supervisor::OnLog;
 use crate::cache::{Cache, CacheKey, CodeSource};
 use crate::engine::config::fingerprint;
 use crate::grants::{DirectoryGrant, Granted, Grants};
-use crate::ipc::launch::Launch;
 use crate::ipc::lookup::find_function;
 use crate::ipc::manifest::{Manifest, OverLimit};
 use crate::ipc::wire::{InitialFunction, Initializer};
 use crate::limits::Limits;
 use crate::mode::{CodeMode, Isolation};
 use crate::objects::{Access, Barrier, Buffer, Condition, Event, Lock, PipeEnd, Queue, Semaphore};
-use crate::sandbox::layers::{Layers, Rank};
-use crate::sys::poll::{Poller, Waker};
+use crate::sandbox::layers::Rank;
 
 /// What a pool is opened with.
 #[derive(Default)]
@@ -359,6 +356,7 @@ impl PoolBuilder {
                 .deterministic(self.deterministic.is_some())
                 .attach(isolation != Isolation::Thread && self.shares.iter().any(is_buffer));
         let shared = shares::open(std::mem::take(&mut self.shares))?;
+        let opening = Opening::start(isolation, slots, &self.limits)?;
         let (code, from_cache) = self.compile(module, &mode)?;
         code.manifest.fits(&self.limits)?;
         if let Some((name, reason)) = code.manifest.missing_imports().next() {
@@ -404,7 +402,7 @@ impl PoolBuilder {
             })?;
             granted.directories.push(opened);
         }
-        let plan = Planned {
+        let plan = Plan {
             mode,
             isolation,
             seed: self.deterministic.unwrap_or(0),
@@ -414,7 +412,13 @@ impl PoolBuilder {
             strict: self.strict,
             without: self.without,
         };
-        let mut pool = start(code, plan, shape, self.on_log, from_cache)?;
+        let mut pool = opening.finish(Ready {
+            code,
+            plan,
+            shape,
+            on_log: self.on_log,
+            from_cache,
+        })?;
         pool.memo = memo;
         pool.argv
             .push(self.arg0.unwrap_or_else(|| "command".into()));
@@ -620,113 +624,4 @@ fn read_module(path: &Path, limits: &Limits) -> Result<Vec<u8>, Error> {
 /// If the module cannot be used, or the process cannot be started.
 pub fn inspect(module: &[u8], limits: &Limits) -> Result<Manifest, Error> {
     Ok(processes::compile(module, &CodeMode::default(), limits, false)?.manifest)
-}
-
-/// What the processes or threads of a pool are to be.
-struct Planned {
-    mode: CodeMode,
-    isolation: Isolation,
-    seed: u64,
-    granted: Granted,
-    /// The descriptors of granted buffers.
-    buffers: Vec<OwnedFd>,
-    initializer: Option<Initializer>,
-    strict: bool,
-    without: Option<String>,
-}
-
-fn start(
-    code: Code,
-    plan: Planned,
-    shape: Shape,
-    on_log: Option<OnLog>,
-    from_cache: bool,
-) -> Result<Pool, Error> {
-    let (tell, told) = mpsc::channel();
-    let manifest = code.manifest.clone();
-    // The fork server ends with the thread that started it: with this one, the pool's own.
-    let thread = std::thread::Builder::new()
-        .name("wasmpool".into())
-        .spawn(move || {
-            let (shared, layers) = match launch(&code, plan, shape, on_log) {
-                Ok((shared, layers)) => (Arc::new(shared), layers),
-                Err(e) => {
-                    let _ = tell.send(Err(e));
-                    return;
-                }
-            };
-            drop(code);
-            shared.core().stats.from_cache = from_cache;
-            watcher::register(&shared);
-            if tell.send(Ok((shared.clone(), layers))).is_ok() {
-                shared.supervise();
-            }
-        });
-    let thread = thread.map_err(Error::pool("the pool's thread cannot be started"))?;
-    match told.recv() {
-        Ok(Ok((shared, layers))) => Ok(Pool {
-            shared,
-            manifest,
-            layers,
-            memo: None,
-            argv: Vec::new(),
-            thread: Some(thread),
-        }),
-        Ok(Err(e)) => Err(e),
-        Err(_) => Err(Error::pool("the pool's thread has ended")(
-            std::io::Error::other("it panicked"),
-        )),
-    }
-}
-
-fn launch(
-    code: &Code,
-    mut plan: Planned,
-    shape: Shape,
-    on_log: Option<OnLog>,
-) -> Result<(Shared, Option<Layers>), Error> {
-    let mut layers = None;
-    if plan.isolation == Isolation::Thread {
-        plan.granted
-            .objects
-            .map(std::mem::take(&mut plan.buffers))
-            .map_err(Error::pool("buffers cannot be mapped"))?;
-    }
-    let launcher: Box<dyn Launch> = match plan.isolation {
-        Isolation::Thread => crate::threads::launcher(
-            &code.file,
-            code.bytes,
-            crate::threads::Setup {
-                mode: plan.mode,
-                seed: plan.seed,
-                initializer: plan.initializer,
-                needs: &code.manifest.needs,
-                limits: &shape.limits,
-                slots: shape.slots as u32,
-                granted: plan.granted,
-            },
-        )?,
-        Isolation::Shared | Isolation::Instance | Isolation::Process => {
-            let plan = processes::Plan {
-                mode: plan.mode,
-                limits: &shape.limits,
-                isolation: plan.isolation,
-                seed: plan.seed,
-                granted: plan.granted,
-                buffers: plan.buffers,
-                initializer: plan.initializer,
-                strict: plan.strict,
-                slots: shape.slots,
-                without: plan.without,
-            };
-            let server = ForkServer::start(code, plan)?;
-            layers = Some(server.layers());
-            Box::new(server)
-        }
-    };
-    let failed = || Error::pool("the pool cannot wait for its workers");
-    let poller = Arc::new(Poller::new().map_err(failed())?);
-    let waker = Arc::new(Waker::new(&poller, super::core::WAKE).map_err(failed())?);
-    let core = Core::new(shape, launcher, poller.clone(), waker.clone()).map_err(failed())?;
-    Ok((Shared::new(core, poller, waker, on_log), layers))
 }

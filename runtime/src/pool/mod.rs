@@ -1,6 +1,7 @@
 //! The pool: its API, its jobs, its workers' states. Runs no guest code and parses no guest payloads.
 //!
 //! - `builder`, `running`, `calls`, `handle`, `stream`, `process`, `generator`: what users see, from the most to the least general need.
+//! - `opening`: from options to a pool; the fork server's first steps are taken meanwhile.
 //! - `core`: the one mediator of all state; `slot`, `job`, `pace`, `payload`: its parts, without input or output.
 //! - `record`: what happened, kept on request; `snapshot`: what goes on now; `watcher`: looking at that from outside.
 //! - `memo`: results kept from one run to the next.
@@ -19,6 +20,7 @@ mod generator;
 mod handle;
 mod job;
 mod memo;
+mod opening;
 pub mod options;
 mod pace;
 mod payload;

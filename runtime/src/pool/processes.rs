@@ -94,19 +94,20 @@ pub(super) fn start(role: Role, memory: u64, processes: u32) -> io::Result<Start
     let (socket, theirs) = Socket::pair()?;
     // The process learns from the kernel who its parent is.
     let mut child = spawn(&program()?, &[ROLE_ARGUMENT], theirs)?;
-    // It has done nothing yet: all that it will have is counted.
-    let group = Group::new(memory, processes)
-        .ok()
-        .filter(|group| group.place(child.pid()).is_ok());
-    socket.send(&wire::hello(role), &[])?;
+    let group = Group::new(memory, processes).ok();
+    let doors = group.as_ref().and_then(|group| group.doors().ok());
+    let doors = doors.unwrap_or_default();
+    // It goes through them before it answers, and has done nothing until then: all that it will have is counted.
+    let fds: Vec<_> = doors.iter().map(AsFd::as_fd).collect();
+    socket.send(&wire::hello(role), &fds)?;
     let mut buffer = [0; 64];
     let answer = receive(&socket, &mut buffer, Duration::from_secs(30))?
         .ok_or_else(|| ended("before it answered", &mut child))?;
     match wire::read_hello(&buffer[..answer.len]) {
         Ok(answered) if answered == role => Ok(Started {
+            group: group.filter(|group| group.has(child.pid())),
             socket,
             child,
-            group,
             patience: match role {
                 Role::Compiler | Role::CompilerProber => Duration::ZERO,
                 Role::ForkServer | Role::WorkerProber => Duration::from_secs(1),
@@ -279,9 +280,8 @@ const WORKER_BYTES: u64 = 32 << 20;
 pub(super) const GROUP_PROCESSES: u32 = 16;
 
 /// What the processes of a pool are to be.
-pub(super) struct Plan<'a> {
+pub(super) struct Plan {
     pub mode: CodeMode,
-    pub limits: &'a Limits,
     pub isolation: Isolation,
     pub granted: Granted,
     /// The descriptors of granted buffers.
@@ -291,8 +291,6 @@ pub(super) struct Plan<'a> {
     /// What randomness is made of, in deterministic mode.
     pub seed: u64,
     pub strict: bool,
-    /// Workers at a time.
-    pub slots: usize,
     /// A system call that workers are denied although their list has it.
     pub without: Option<String>,
 }
@@ -305,15 +303,24 @@ pub(super) struct ForkServer {
 }
 
 impl ForkServer {
-    /// Starts it and has it load the code. The calling thread must outlive it.
-    pub(super) fn start(code: &Code, plan: Plan<'_>) -> Result<ForkServer, Error> {
-        let slots = plan.slots as u64;
-        let worker = plan.limits.worker_data_bytes().saturating_add(WORKER_BYTES);
+    /// Starts it, for so many workers at a time. The calling thread must outlive it.
+    pub(super) fn start(slots: usize, limits: &Limits) -> Result<Started, Error> {
+        let worker = limits.worker_data_bytes().saturating_add(WORKER_BYTES);
         // One more that is being replaced for each, and the server itself.
-        let memory = worker.saturating_mul(slots + 1).saturating_add(GROUP_BYTES);
-        let processes = GROUP_PROCESSES.saturating_add(2 * plan.slots as u32);
-        let mut started = start(Role::ForkServer, memory, processes)
-            .map_err(Error::pool("the fork server cannot be started"))?;
+        let workers = (slots as u64).saturating_add(1);
+        let memory = worker.saturating_mul(workers).saturating_add(GROUP_BYTES);
+        let processes = GROUP_PROCESSES.saturating_add(2 * slots as u32);
+        start(Role::ForkServer, memory, processes)
+            .map_err(Error::pool("the fork server cannot be started"))
+    }
+
+    /// Has it load the code.
+    pub(super) fn load(
+        mut started: Started,
+        code: &Code,
+        plan: Plan,
+        limits: &Limits,
+    ) -> Result<ForkServer, Error> {
         let socket = &started.socket;
         let failed = || Error::pool("the fork server cannot be used");
         let send = |message: &ToForkServer, fd: BorrowedFd<'_>| {
@@ -333,7 +340,7 @@ impl ForkServer {
         let load = Load {
             objects: plan.granted.objects.grants,
             mode: plan.mode,
-            limits: plan.limits.clone(),
+            limits: limits.clone(),
             isolation: plan.isolation,
             code_bytes: code.bytes,
             env: plan.granted.env,
