@@ -6,6 +6,7 @@
 use std::fmt::Write;
 
 use super::report::{Line, Report, Unit, time};
+use crate::text::markup;
 
 const WIDTH: f64 = 860.0;
 /// Where the bars begin, and how long the longest can be.
@@ -144,7 +145,7 @@ fn draw_bars(out: &mut String, bars: &[&Line], bottom: f64) {
             top + 3.0,
             x(median) - LEFT,
             ROW - 6.0,
-            escaped(&bar.what)
+            markup(&bar.what)
         );
         let middle = top + ROW / 2.0;
         line(out, "range", (x(low), middle), (x(high), middle));
@@ -197,7 +198,7 @@ fn draw_curves(out: &mut String, curves: &[Curve; 2], top: f64) {
                 "<text class=\"{class}t\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
                 place.0,
                 place.1,
-                escaped(name)
+                markup(name)
             );
         }
     }
@@ -216,7 +217,7 @@ fn line(out: &mut String, class: &str, from: (f64, f64), to: (f64, f64)) {
 }
 
 fn text(out: &mut String, x: f64, y: f64, class: &str, words: &str) {
-    let words = escaped(words);
+    let words = markup(words);
     let _ = writeln!(
         out,
         "<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\">{words}</text>"
@@ -224,26 +225,11 @@ fn text(out: &mut String, x: f64, y: f64, class: &str, words: &str) {
 }
 
 fn label(out: &mut String, x: f64, y: f64, anchor: &str, words: &str) {
-    let words = escaped(words);
+    let words = markup(words);
     let _ = writeln!(
         out,
         "<text class=\"dim\" x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{words}</text>"
     );
-}
-
-/// Fit to stand in a document; control characters, which none may have, are left out.
-fn escaped(words: &str) -> String {
-    let mut out = String::with_capacity(words.len());
-    for c in words.chars().filter(|c| !c.is_control()) {
-        match c {
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '&' => out.push_str("&amp;"),
-            '"' => out.push_str("&quot;"),
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 #[cfg(test)]

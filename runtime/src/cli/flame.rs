@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use crate::pool::Profile;
+use crate::text::markup;
 
 const WIDTH: f64 = 1200.0;
 const ROW: f64 = 18.0;
@@ -56,7 +57,7 @@ pub fn render(title: &str, profile: &Profile) -> String {
         }
     }
     let height = TOP + ROW * (root.depth() + 1) as f64 + MARGIN;
-    let title = escaped(title);
+    let title = markup(title);
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" \
          height=\"{height}\" role=\"img\">\n<title>{title}</title>\n<style>{STYLE}</style>\n\
@@ -90,7 +91,7 @@ impl Drawing<'_> {
             return;
         }
         let share = 100.0 * node.samples as f64 / self.all;
-        let whole = escaped(name);
+        let whole = markup(name);
         let colour = name
             .bytes()
             .fold(7_usize, |sum, b| sum.wrapping_mul(31) + b as usize);
@@ -104,7 +105,7 @@ impl Drawing<'_> {
         let room = ((width - 6.0) / CHARACTER) as usize;
         if room >= 3 {
             let (x, y) = (x + 3.0, y + ROW - 5.0);
-            let shown = escaped(&fitted(name, room));
+            let shown = markup(&fitted(name, room));
             let _ = write!(self.out, "<text x=\"{x:.2}\" y=\"{y:.1}\">{shown}</text>");
         }
         self.out.push_str("</g>\n");
@@ -125,24 +126,6 @@ fn fitted(name: &str, room: usize) -> String {
             .collect(),
         false => name.to_owned(),
     }
-}
-
-/// A text as XML has it. What no XML may have is not in it: it was made fit to print.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            '\u{fffe}' | '\u{ffff}' => out.push('\u{fffd}'),
-            c if c.is_control() => out.push('\u{fffd}'),
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 #[cfg(test)]

@@ -3,18 +3,16 @@
 use std::io;
 use std::path::Path;
 
+use crate::text::nearest;
+
 /// Names of a folder that are looked at, at most.
 const LOOKED_AT: usize = 10_000;
 
-/// The name that is spelled most like `wanted`, if one is near: a letter, and one more for every four.
+/// The name that is spelled most like `wanted` and is another, if one is near.
 pub fn name<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let most = 1 + wanted.chars().count() / 4;
-    names
-        .into_iter()
-        .map(|name| (strsim::damerau_levenshtein(name, wanted), name))
-        .filter(|(distance, _)| (1..=most).contains(distance))
-        .min()
-        .map(|(_, name)| name)
+    let others = names.into_iter().filter(|name| *name != wanted);
+    let others: Vec<_> = others.collect();
+    nearest(wanted, &others).map(|place| others[place])
 }
 
 /// The same as a question.
@@ -48,21 +46,6 @@ pub fn file(path: &Path, error: &io::Error) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_nearest_name_is_the_one_that_was_meant() {
-        let names = ["square", "cube", "squares"];
-        for (wanted, expected) in [
-            ("sqare", Some("square")),
-            ("sqaure", Some("square")),
-            ("cub", Some("cube")),
-            ("nothing", None),
-            ("", None),
-            ("square", Some("squares")),
-        ] {
-            assert_eq!(name(wanted, names), expected, "{wanted}");
-        }
-    }
 
     #[test]
     fn only_a_file_that_is_missing_is_guessed() {

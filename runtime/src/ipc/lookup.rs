@@ -5,6 +5,7 @@
 use thiserror::Error;
 
 use super::manifest::{Function, Manifest};
+use crate::text;
 
 /// How many names an error lists.
 const LISTED: usize = 12;
@@ -163,20 +164,11 @@ impl Form {
     }
 }
 
-/// The name whose spelling is nearest, if a third of `wanted` or less must change.
+/// The function whose own name, without its interface, is spelled most like that of `wanted`.
 fn nearest(wanted: &str, available: &[String]) -> Option<String> {
     let bare = Form::Function.of(wanted);
-    available
-        .iter()
-        .map(|name| {
-            (
-                strsim::damerau_levenshtein(&Form::Function.of(name), &bare),
-                name,
-            )
-        })
-        .filter(|(distance, _)| *distance <= bare.chars().count().div_ceil(3))
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name.clone())
+    let names = available.iter().map(|name| Form::Function.of(name));
+    text::nearest(&bare, names).map(|place| available[place].clone())
 }
 
 #[cfg(test)]

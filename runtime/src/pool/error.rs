@@ -10,7 +10,7 @@ use crate::ipc::lookup::LookupError;
 use crate::ipc::manifest::{OverLimit, Refusal};
 use crate::ipc::wire::TaskInfo;
 use crate::sandbox::layers::Layer;
-use crate::text::printable;
+use crate::text::{nearest, printable};
 
 /// Why a pool, or a whole job, cannot go on.
 #[derive(Debug, Error)]
@@ -149,13 +149,9 @@ impl Error {
     /// A task that is none of these, which is told with the nearest of them.
     pub(crate) fn no_task(wanted: &str, tasks: Vec<TaskInfo>) -> Error {
         let names: Vec<String> = tasks.into_iter().map(|task| task.name).collect();
-        let distance = |name: &&String| strsim::damerau_levenshtein(name, wanted);
-        let nearest = names.iter().min_by_key(distance);
         Error::Task {
             wanted: printable(wanted, 200),
-            nearest: nearest
-                .filter(|name| distance(name) <= 1 + wanted.len() / 4)
-                .cloned(),
+            nearest: nearest(wanted, &names).map(|place| names[place].clone()),
             tasks: names,
         }
     }

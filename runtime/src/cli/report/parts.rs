@@ -1,4 +1,4 @@
-//! What a report says without a script: its figures, in plain HTML. Everything of the data passes through [`text`].
+//! What a report says without a script: its figures, in plain HTML. Everything of the data passes through [`markup`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -7,7 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use serde_json::{Map, Value};
 
 use super::super::figures::{grouped, percent, short, size, time, whole};
-use super::html::text;
+use crate::text::markup;
 
 /// So many failures can be read without a script.
 const PLAIN_FAILURES: usize = 20;
@@ -43,7 +43,7 @@ pub fn head(data: &Value) -> String {
     };
     let function = match data["function"].as_str() {
         None => String::new(),
-        Some(function) => format!("<span class=\"dim\">:</span>{}", text(function)),
+        Some(function) => format!("<span class=\"dim\">:</span>{}", markup(function)),
     };
     let (done, bad) = (number(&data["counts"]["done"]), failed(data));
     let items = match done + bad {
@@ -70,7 +70,7 @@ pub fn head(data: &Value) -> String {
         "<p class=\"state\"><span class=\"badge {class}\">{state}</span> {started}</p>\n\
          <h1 class=\"guest\">{}{function}</h1>\n\
          <p class=\"lead\">{items} in <strong>{took}</strong>{workers}, {bad}.</p>",
-        text(file(data))
+        markup(file(data))
     )
 }
 
@@ -219,7 +219,7 @@ fn bars(mut counts: Vec<(String, u64)>, class: &str, none: &str) -> String {
             out,
             "<tr><th scope=\"row\" class=\"guest\">{}</th><td><svg class=\"bar {class}\" aria-hidden=\"true\">\
              <rect width=\"{width:.2}%\" height=\"100%\" rx=\"3\"/></svg></td><td class=\"n\">{}</td></tr>",
-            text(&name),
+            markup(&name),
             grouped(count)
         );
     }
@@ -234,9 +234,9 @@ pub fn failures(data: &Value) -> String {
     }
     let mut out = String::from("<ol class=\"plain\">\n");
     for failure in failures.iter().take(PLAIN_FAILURES) {
-        let word = |key: &str| text(failure[key].as_str().unwrap_or(""));
+        let word = |key: &str| markup(failure[key].as_str().unwrap_or(""));
         let name = match failure["name"].as_str() {
-            Some(name) => format!(" ({})", text(name)),
+            Some(name) => format!(" ({})", markup(name)),
             None => String::new(),
         };
         let _ = write!(
@@ -248,7 +248,7 @@ pub fn failures(data: &Value) -> String {
         );
         let frames = failure["backtrace"].as_array().into_iter().flatten();
         for frame in frames.filter_map(Value::as_str) {
-            let _ = write!(out, "\n    {}", text(frame));
+            let _ = write!(out, "\n    {}", markup(frame));
         }
         out.push_str("</li>\n");
     }
@@ -276,8 +276,8 @@ pub fn limits(limits: &Value) -> String {
         let _ = writeln!(
             out,
             "<tr><th scope=\"row\">{}</th><td class=\"n\">{}</td></tr>",
-            text(&key),
-            text(&value)
+            markup(&key),
+            markup(&value)
         );
     }
     out + "</table>"
@@ -317,8 +317,8 @@ pub fn layers(layers: &Value) -> String {
         let _ = writeln!(
             out,
             "<tr><th scope=\"row\">{}</th><td class=\"n\"><span class=\"badge {class}\">{}</span></td></tr>",
-            text(layer["name"].as_str().unwrap_or("")),
-            text(state)
+            markup(layer["name"].as_str().unwrap_or("")),
+            markup(state)
         );
     }
     out + "</table>"
@@ -333,7 +333,7 @@ pub fn run(data: &Value) -> String {
         let _ = writeln!(
             out,
             "<pre class=\"command guest\" tabindex=\"0\">{}</pre>",
-            text(&words.join(" "))
+            markup(&words.join(" "))
         );
     }
     out.push_str("<table>\n");
@@ -343,7 +343,7 @@ pub fn run(data: &Value) -> String {
         ("module", "module"),
     ] {
         if let Some(value) = data[key].as_str() {
-            let value = text(value);
+            let value = markup(value);
             let _ = writeln!(
                 out,
                 "<tr><th scope=\"row\">{name}</th><td class=\"guest\">{value}</td></tr>"
