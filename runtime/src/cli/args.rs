@@ -190,10 +190,6 @@ pub struct JobArgs {
     #[arg(long, value_enum, default_value_t = OnError::Stop, env = "WASMPOOL_ON_ERROR", hide_env_values = true, help_heading = "Running")]
     pub on_error: OnError,
 
-    /// Compile anew, and store nothing
-    #[arg(long, env = "WASMPOOL_NO_CACHE", hide_env_values = true, value_parser = BoolishValueParser::new(), help_heading = "Running")]
-    pub no_cache: bool,
-
     /// Wall time of an item [default: 30s]
     #[arg(long, value_name = "TIME", value_parser = duration, env = "WASMPOOL_TIMEOUT", hide_env_values = true, help_heading = "Limits")]
     pub timeout: Option<Duration>,
@@ -210,9 +206,9 @@ pub struct JobArgs {
     #[command(flatten)]
     pub config: ConfigArgs,
 
-    /// End with exit code 4 if this machine does not offer every layer of protection, instead of with a warning
-    #[arg(long, env = "WASMPOOL_STRICT", hide_env_values = true, value_parser = BoolishValueParser::new(), help_heading = "Running")]
-    pub strict: bool,
+    /// How the module is made ready.
+    #[command(flatten)]
+    pub opening: OpeningArgs,
 
     /// Show progress on standard error; `auto`: if that is a terminal to which no results go
     #[arg(long, value_enum, default_value_t = Progress::Auto, env = "WASMPOOL_PROGRESS", hide_env_values = true, help_heading = "Output")]
@@ -232,13 +228,9 @@ pub struct JobArgs {
     #[arg(long, value_name = "FILE.json", value_hint = ValueHint::FilePath, help_heading = "Output")]
     pub trace: Option<PathBuf>,
 
-    /// Print errors only: no messages of guests, no warnings, no progress
-    #[arg(short, long, conflicts_with = "verbose", help_heading = "Output")]
-    pub quiet: bool,
-
-    /// Print debug messages of guests too; twice: all messages
-    #[arg(short, long, action = clap::ArgAction::Count, help_heading = "Output")]
-    pub verbose: u8,
+    /// What is said on standard error.
+    #[command(flatten)]
+    pub voice: VoiceArgs,
 }
 
 /// `wasmpool map`.
@@ -387,6 +379,30 @@ pub struct GrantArgs {
     pub env: Vec<(String, String)>,
 }
 
+/// How a module is made ready.
+#[derive(Debug, Args)]
+pub struct OpeningArgs {
+    /// Compile anew, and store nothing
+    #[arg(long, env = "WASMPOOL_NO_CACHE", hide_env_values = true, value_parser = BoolishValueParser::new(), help_heading = "Running")]
+    pub no_cache: bool,
+
+    /// End with exit code 4 if this machine does not offer every layer of protection, instead of with a warning
+    #[arg(long, env = "WASMPOOL_STRICT", hide_env_values = true, value_parser = BoolishValueParser::new(), help_heading = "Running")]
+    pub strict: bool,
+}
+
+/// What is said on standard error.
+#[derive(Debug, Args)]
+pub struct VoiceArgs {
+    /// Print errors only: no messages of guests, no warnings, no progress
+    #[arg(short, long, conflicts_with = "verbose", help_heading = "Output")]
+    pub quiet: bool,
+
+    /// Print debug messages of guests too; twice: all messages
+    #[arg(short, long, action = clap::ArgAction::Count, help_heading = "Output")]
+    pub verbose: u8,
+}
+
 /// Where settings come from that are not on the command line.
 #[derive(Debug, Args)]
 pub struct ConfigArgs {
@@ -462,21 +478,13 @@ pub struct RunArgs {
     #[command(flatten)]
     pub config: ConfigArgs,
 
-    /// Compile anew, and store nothing
-    #[arg(long, env = "WASMPOOL_NO_CACHE", hide_env_values = true, value_parser = BoolishValueParser::new(), help_heading = "Running")]
-    pub no_cache: bool,
+    /// How the module is made ready.
+    #[command(flatten)]
+    pub opening: OpeningArgs,
 
-    /// End with exit code 4 if this machine does not offer every layer of protection, instead of with a warning
-    #[arg(long, env = "WASMPOOL_STRICT", hide_env_values = true, value_parser = BoolishValueParser::new(), help_heading = "Running")]
-    pub strict: bool,
-
-    /// Print errors only: no messages of the guest, no warnings
-    #[arg(short, long, conflicts_with = "verbose", help_heading = "Output")]
-    pub quiet: bool,
-
-    /// Print debug messages of the guest too; twice: all messages
-    #[arg(short, long, action = clap::ArgAction::Count, help_heading = "Output")]
-    pub verbose: u8,
+    /// What is said on standard error.
+    #[command(flatten)]
+    pub voice: VoiceArgs,
 }
 
 /// `wasmpool pipeline`.
@@ -488,13 +496,9 @@ pub struct PipelineArgs {
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub file: PathBuf,
 
-    /// Print errors only: no messages of guests, no warnings
-    #[arg(short, long, conflicts_with = "verbose")]
-    pub quiet: bool,
-
-    /// Print debug messages of guests too; twice: all messages
-    #[arg(short, long, action = clap::ArgAction::Count)]
-    pub verbose: u8,
+    /// What is said on standard error.
+    #[command(flatten)]
+    pub voice: VoiceArgs,
 }
 
 /// `wasmpool top`.
@@ -569,13 +573,9 @@ pub struct CheckArgs {
     #[command(flatten)]
     pub config: ConfigArgs,
 
-    /// Require every layer of protection
-    #[arg(long, env = "WASMPOOL_STRICT", hide_env_values = true, value_parser = BoolishValueParser::new(), help_heading = "Running")]
-    pub strict: bool,
-
-    /// Compile anew, and store nothing
-    #[arg(long, env = "WASMPOOL_NO_CACHE", hide_env_values = true, value_parser = BoolishValueParser::new(), help_heading = "Running")]
-    pub no_cache: bool,
+    /// How the module is made ready.
+    #[command(flatten)]
+    pub opening: OpeningArgs,
 }
 
 /// `wasmpool new`.

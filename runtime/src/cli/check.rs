@@ -47,8 +47,8 @@ pub fn run(args: CheckArgs) -> Result<u8, Problem> {
         let opened = Pool::builder()
             .workers(1)
             .limits(limits.clone())
-            .cache(!args.no_cache)
-            .strict(args.strict)
+            .cache(!args.opening.no_cache)
+            .strict(args.opening.strict)
             .grants(grants.clone())
             .on_warning(|warning| Console::plain().warning(warning))
             .open_bytes(&module);

@@ -87,11 +87,11 @@ impl Console {
 
     /// With messages of guests up to a level, and with progress: of a job whose results go to a terminal or not.
     pub fn new(
-        quiet: bool,
-        verbose: u8,
+        voice: &args::VoiceArgs,
         progress: args::Progress,
         results_on_terminal: bool,
     ) -> Self {
+        let quiet = voice.quiet;
         let terminal = line::can_be_drawn();
         let shown = match progress {
             args::Progress::Always => !quiet,
@@ -100,7 +100,7 @@ impl Console {
         };
         Console {
             quiet,
-            level: match verbose {
+            level: match voice.verbose {
                 0 => Level::Info,
                 1 => Level::Debug,
                 _ => Level::Trace,

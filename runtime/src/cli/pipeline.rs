@@ -127,7 +127,7 @@ pub fn run(args: &PipelineArgs) -> Result<u8, Problem> {
             error.context(format!("{name} is no pipeline")),
         )
     })?;
-    let console = Console::new(args.quiet, args.verbose, Progress::Never, false);
+    let console = Console::new(&args.voice, Progress::Never, false);
     let console = Arc::new(console);
     build(&mut pipeline, &console)?;
     let interrupt =

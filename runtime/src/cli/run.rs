@@ -33,7 +33,7 @@ pub fn run(args: RunArgs) -> Result<u8, Problem> {
     let target = target::split(&args.target, Path::exists)?;
     let limits = args.limits.limits(args.timeout.unwrap_or(Duration::MAX));
     let terminal = io::stdout().is_terminal();
-    let console = Console::new(args.quiet, args.verbose, Progress::Never, terminal);
+    let console = Console::new(&args.voice, Progress::Never, terminal);
     let console = Arc::new(console);
     let module = Module::find(&target.module, &limits, &console)?;
     let interrupt =
@@ -44,9 +44,9 @@ pub fn run(args: RunArgs) -> Result<u8, Problem> {
     let builder = Pool::builder()
         .workers(1)
         .limits(limits.clone())
-        .cache(!args.no_cache)
+        .cache(!args.opening.no_cache)
         .grants(args.grants.into())
-        .strict(args.strict)
+        .strict(args.opening.strict)
         .on_log(move |record| for_logs.log_of("guest", record))
         .on_warning(move |text| for_warnings.warning(text));
     let mut pool = module.open(builder)?;
