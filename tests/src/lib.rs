@@ -12,6 +12,7 @@ mod random;
 mod run;
 mod suite;
 mod terminal;
+mod xml;
 
 pub use bombs::{Bomb, Bursts, bombs, small_component};
 pub use browser::{Browser, Look, Page, browser};
@@ -23,3 +24,4 @@ pub use random::Random;
 pub use run::{PATIENCE, Ran, Running, Started, patiently, wasmpool, wasmpool_at};
 pub use suite::Suite;
 pub use terminal::{Streams, Terminal};
+pub use xml::well_formed;

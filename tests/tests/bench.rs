@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use wasmpool::bench::{ROWS, Report, State, find};
-use wasmpool_tests::{Suite, root, temporary, wasmpool};
+use wasmpool_tests::{Suite, root, temporary, wasmpool, well_formed};
 
 fn main() -> ExitCode {
     Suite::new()
@@ -169,38 +169,4 @@ fn the_comparison_asks_for_rows() {
     for row in rows {
         assert!(find(row).is_some(), "there is no row {row}");
     }
-}
-
-/// Checks that tags are closed in order, and that nothing stands in text or in a tag that must be escaped there.
-#[track_caller]
-fn well_formed(document: &str) {
-    let mut open = Vec::new();
-    let mut rest = document;
-    while let Some((text, tag)) = rest.split_once('<') {
-        let entities = text.split('&').skip(1);
-        for entity in entities {
-            let known = ["lt;", "gt;", "amp;", "quot;"];
-            assert!(
-                known.iter().any(|known| entity.starts_with(known)),
-                "{text}"
-            );
-        }
-        assert!(
-            !text.contains('>') || open.last() == Some(&"style"),
-            "{text}"
-        );
-        assert!(!open.is_empty() || text.trim().is_empty(), "{text}");
-        let (tag, after) = tag.split_once('>').expect("a tag has an end");
-        assert_eq!(tag.matches('"').count() % 2, 0, "{tag}");
-        match tag.strip_prefix('/') {
-            Some(name) => assert_eq!(open.pop(), Some(name)),
-            None if tag.ends_with('/') => {}
-            None => open.push(tag.split([' ', '\n']).next().expect("a name")),
-        }
-        rest = after;
-    }
-    assert!(
-        open.is_empty() && rest.trim().is_empty(),
-        "{open:?}, {rest}"
-    );
 }

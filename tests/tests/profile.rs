@@ -6,7 +6,7 @@ use serde_json::Value;
 use wasmpool::limits::Limits;
 use wasmpool::mode::Isolation;
 use wasmpool::pool::{Error, Pool};
-use wasmpool_tests::{PATIENCE, Ran, Suite, built, module, temporary, wasmpool};
+use wasmpool_tests::{PATIENCE, Ran, Suite, built, module, temporary, wasmpool, well_formed};
 
 fn main() -> ExitCode {
     let mut suite = Suite::new()
@@ -130,47 +130,6 @@ fn files() {
         .run()
         .exits(5)
         .says("cannot write /nowhere/folded.txt");
-}
-
-/// Checks that a document is XML: each element is closed in its turn, and nothing else has a `<`, or an `&` that begins no
-/// entity.
-fn well_formed(document: &str) {
-    let mut open = Vec::new();
-    let mut rest = document;
-    while let Some((text, markup)) = rest.split_once('<') {
-        check_text(text);
-        let (tag, behind) = markup.split_once('>').expect("a tag that ends");
-        assert!(!tag.contains('<'), "{tag}");
-        match tag.strip_prefix('/') {
-            Some(name) => assert_eq!(open.pop(), Some(name)),
-            None => {
-                let name = tag.split([' ', '/', '\n']).next().expect("a name");
-                assert!(name.chars().all(|c| c.is_ascii_alphabetic()), "{tag}");
-                // Names and values in turn.
-                assert_eq!(tag.matches('"').count() % 2, 0, "{tag}");
-                check_text(tag);
-                if !tag.ends_with('/') {
-                    open.push(name);
-                }
-            }
-        }
-        rest = behind;
-    }
-    assert!(open.is_empty() && rest.trim().is_empty(), "{open:?} {rest}");
-}
-
-fn check_text(text: &str) {
-    assert!(
-        !text.chars().any(|c| c.is_control() && c != '\n'),
-        "{text:?}"
-    );
-    for (at, _) in text.match_indices('&') {
-        let entity = text[at + 1..].split(';').next().unwrap_or_default();
-        assert!(
-            ["amp", "lt", "gt", "quot", "#39"].contains(&entity),
-            "{text}"
-        );
-    }
 }
 
 /// A module whose function is called `name`, and works for so many thousand rounds.
