@@ -85,7 +85,9 @@ impl Opening {
     pub(super) fn finish(mut self, ready: Ready) -> Result<Pool, Error> {
         let manifest = ready.code.manifest.clone();
         // Where nobody takes it, nobody answers either.
-        let _ = self.ready.take().map(|to| to.send(ready));
+        if let Some(to) = self.ready.take() {
+            let _ = to.send(ready);
+        }
         match self.opened.recv() {
             Ok(Ok(Opened { shared, layers })) => Ok(Pool {
                 shared,
