@@ -36,7 +36,7 @@ Commands:
   test [ARG...]   build the guests, then run cargo test --workspace ARG...
   demo            build a release and map a guest over real source files
   licences        check every dependency's licence and origin against deny.toml
-  package [--program FILE]  a static release and a Debian package of it, or a package of that program
+  package [--program FILE] [--into FOLDER]  a static release and a Debian package of it, or a package of that program
   ci              everything that has to pass before a change lands
 
 Environment:

@@ -19,17 +19,22 @@ use crate::run;
 /// The program's package and name.
 const NAME: &str = "wasmpool";
 
-/// Builds the program and packs it; with `--program FILE` packs that one.
+/// Builds the program and packs it; with `--program FILE` packs that one, with `--into FOLDER` there.
 ///
 /// # Errors
 /// When something cannot be built, written or packed.
 pub fn run(project: &Project, args: &[String]) -> Result<()> {
-    let program = match args {
-        [] => build(project)?,
-        [flag, file] if flag == "--program" => PathBuf::from(file),
-        _ => bail!("`cargo xtask package` takes nothing, or `--program FILE`"),
-    };
-    let folder = project.target.join("package");
+    let (mut program, mut folder) = (None, project.target.join("package"));
+    for option in args.chunks(2) {
+        match option {
+            [flag, file] if flag == "--program" => program = Some(PathBuf::from(file)),
+            [flag, path] if flag == "--into" => folder = PathBuf::from(path),
+            _ => bail!(
+                "`cargo xtask package` takes `--program FILE` and `--into FOLDER`, or nothing"
+            ),
+        }
+    }
+    let program = program.map_or_else(|| build(project), Ok)?;
     let package = pack(project, &program, &folder)?;
     let bytes = package.metadata()?.len();
     run::say(&format!(
@@ -104,95 +109,4 @@ fn dependencies(project: &Project) -> Result<String> {
 fn line(package: &Package) -> String {
     let licence = package.license.as_deref().unwrap_or("see its source");
     format!("{} {}: {licence}\n", package.name, package.version)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::process::Command;
-
-    use super::*;
-
-    /// The program of the build that this test is of.
-    fn program() -> PathBuf {
-        let this = std::env::current_exe().unwrap();
-        let program = this.parent().and_then(Path::parent).unwrap().join(NAME);
-        let how = "run `cargo test --workspace`, or build it first";
-        assert!(program.is_file(), "no {}: {how}", program.display());
-        program
-    }
-
-    fn output(command: &mut Command) -> String {
-        let output = command.output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{command:?}: {said}");
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    /// The layout of the package, from the ordinary build; and that what is unpacked from it runs.
-    #[test]
-    fn a_package_holds_all_that_it_should_and_runs() {
-        if Command::new("dpkg-deb").arg("--version").output().is_err() {
-            println!("skipped: there is no dpkg-deb");
-            return;
-        }
-        let project = Project::load().unwrap();
-        let folder = project
-            .target
-            .join(format!("package-test-{}", std::process::id()));
-        let package = pack(&project, &program(), &folder).unwrap();
-        let listed = output(Command::new("dpkg-deb").arg("-c").arg(&package));
-        for path in [
-            "./usr/bin/wasmpool",
-            "./usr/share/bash-completion/completions/wasmpool",
-            "./usr/share/zsh/vendor-completions/_wasmpool",
-            "./usr/share/fish/vendor_completions.d/wasmpool.fish",
-            "./usr/share/man/man1/wasmpool.1.gz",
-            "./usr/share/man/man1/wasmpool-map.1.gz",
-            "./usr/share/doc/wasmpool/copyright",
-            "./usr/share/doc/wasmpool/changelog.gz",
-            "./usr/share/doc/wasmpool/dependencies.gz",
-            "./usr/share/doc/wasmpool/README.md.gz",
-        ] {
-            let line = listed
-                .lines()
-                .find(|line| line.ends_with(&format!(" {path}")));
-            let line = line.unwrap_or_else(|| panic!("no {path} in\n{listed}"));
-            let mode = if path.contains("/bin/") {
-                "-rwxr-xr-x"
-            } else {
-                "-rw-r--r--"
-            };
-            assert!(line.starts_with(&format!("{mode} root/root ")), "{line}");
-        }
-        let field = |name| output(Command::new("dpkg-deb").arg("-f").arg(&package).arg(name));
-        assert_eq!(field("Package"), "wasmpool\n");
-        assert_eq!(
-            field("Depends").is_empty(),
-            !elf::needs_loader(&program()).unwrap()
-        );
-
-        let root = folder.join("root");
-        output(Command::new("dpkg-deb").arg("-x").arg(&package).arg(&root));
-        let run = |args: &[&str]| {
-            let mut command = Command::new(root.join("usr/bin/wasmpool"));
-            output(command.args(args).env("WASMPOOL_NO_CONFIG", "true"))
-        };
-        assert!(run(&["--version"]).starts_with(NAME));
-        let square = project.root.join("examples/square-wat/square.wat");
-        assert_eq!(
-            run(&["map", square.to_str().unwrap(), "--no-cache", "7"]),
-            "49\n"
-        );
-        let sums = std::fs::read_to_string(folder.join("tree/DEBIAN/md5sums")).unwrap();
-        assert_eq!(
-            sums.lines().count(),
-            listed.lines().filter(|l| l.starts_with('-')).count()
-        );
-        let mut check = Command::new("md5sum");
-        check
-            .args(["--check", "--quiet"])
-            .arg(folder.join("tree/DEBIAN/md5sums"));
-        output(check.current_dir(&root));
-        std::fs::remove_dir_all(&folder).unwrap();
-    }
 }
