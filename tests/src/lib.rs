@@ -21,7 +21,9 @@ pub use open::{open, open_within};
 pub use places::{Copied, Temporary, built, copied, guests, module, program, root, temporary};
 pub use proc::{Process, Watched, fork_servers, running, running_program, workers};
 pub use random::Random;
-pub use run::{PATIENCE, Ran, Running, Started, patiently, wasmpool, wasmpool_at};
+pub use run::{
+    PATIENCE, Ran, Running, Started, is_complete, patiently, wasmpool, wasmpool_at, without_warning,
+};
 pub use suite::Suite;
 pub use terminal::{Streams, Terminal};
 pub use xml::well_formed;
