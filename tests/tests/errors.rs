@@ -70,6 +70,14 @@ const CASES: &[(Code, &str)] = &[
         Code::InputTooLarge,
         "wasmpool map square.wat:square 1 --config /dev/zero",
     ),
+    (
+        Code::InputUnreadable,
+        "wasmpool map square.wat:square --files folder",
+    ),
+    (Code::InvalidInput, "wasmpool map square.wat items.json"),
+    (Code::OptionUnknown, "wasmpool map square.wat 1 --jobs 4"),
+    (Code::OptionUnknown, "wasmpool map square.wat 1 --json"),
+    (Code::Usage, "wasmpool new my-tasks"),
     (Code::InputTwice, "wasmpool map - --input - < square.wat"),
     (
         Code::GlobEmpty,
@@ -120,6 +128,7 @@ const CASES: &[(Code, &str)] = &[
     (Code::RowUnknown, "wasmpool bench aply-shared"),
     (Code::CodeUnknown, "wasmpool explain timeoot"),
     (Code::ModuleUnreadable, "wasmpool map sqaure.wat:square 1"),
+    (Code::ModuleUnreadable, "wasmpool map square:square 1"),
     (Code::ModuleRefused, "wasmpool map items.json 1"),
     (
         Code::ModuleOverLimit,

@@ -622,12 +622,12 @@ pub struct AuditArgs {
     #[arg(short, long)]
     pub verbose: bool,
 
-    /// Run your own module (`-` is standard input) instead, and tell what stopped each of its functions; a project's folder
-    /// is built first, outside of any sandbox
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Your own module")]
+    /// Run your own module (`-` is standard input) instead, and tell what stopped each of its functions, or the one that is
+    /// named; a project's folder is built first, outside of any sandbox
+    #[arg(long, value_name = "MODULE[:FUNCTION]", value_hint = ValueHint::FilePath, help_heading = "Your own module")]
     pub module: Option<PathBuf>,
 
-    /// The function or task to run [default: all]
+    /// The function or task to run, where --module names none [default: all]
     #[arg(
         long,
         value_name = "NAME",

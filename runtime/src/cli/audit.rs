@@ -8,6 +8,7 @@ use serde::de::IgnoredAny;
 use super::args::{AuditArgs, AuditFormat};
 use super::console::Console;
 use super::exit::{self, Problem};
+use super::target::{self, Target};
 use super::{input, print, project};
 use crate::audit::{Audit, OwnModule, Report, Verdict, json, junit, text};
 use crate::catalogue::Code;
@@ -55,17 +56,24 @@ fn code(report: &Report, strict: bool) -> u8 {
     }
 }
 
-fn own(path: &Path, args: &AuditArgs) -> Result<OwnModule, Problem> {
+fn own(given: &Path, args: &AuditArgs) -> Result<OwnModule, Problem> {
     let mut limits = Limits::new().timeout(args.timeout);
     if let Some(bytes) = args.memory {
         limits.memory_bytes = bytes;
     }
-    let path = &project::module(path, &Console::plain())?;
+    let target = match &args.function {
+        Some(function) => Target {
+            module: given.to_owned(),
+            function: Some(function.clone()),
+        },
+        None => target::split(given.as_os_str(), Path::exists)?,
+    };
+    let path = &project::module(&target.module, &Console::plain())?;
     let bytes = input::bytes(path, limits.module_bytes)
         .map_err(|e| Problem::unreadable(input::name(path), e))?;
     Ok(OwnModule {
         bytes,
-        function: args.function.clone(),
+        function: target.function,
         items: args.items.iter().map(|item| as_json(item)).collect(),
         limits,
     })

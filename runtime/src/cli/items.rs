@@ -80,6 +80,18 @@ impl Items {
 
     /// Files by their paths, and by globs, which are expanded now, each in sorted order. No file is opened.
     pub fn files(patterns: &[PathBuf]) -> Result<Self, Problem> {
+        // Among others a folder is an item that fails, as where a shell's `*` has met one.
+        if let [path] = patterns
+            && path.is_dir()
+        {
+            let error = io::Error::from(io::ErrorKind::IsADirectory);
+            let all = |pattern| path.join(pattern).display().to_string();
+            return Err(Problem::unreadable(path, error).hint(format!(
+                "write \"{}\" for the files in it, \"{}\" for those in folders below it too",
+                all("*"),
+                all("**/*")
+            )));
+        }
         let mut files = Vec::new();
         for pattern in patterns {
             expand(pattern, &mut files)?;

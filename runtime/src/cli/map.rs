@@ -123,6 +123,7 @@ fn carry_out(
         on_error,
         names: plan.items.names(),
         limits: plan.limits,
+        typed: pool.function(&function).is_some(),
         console: console.clone(),
         interrupt,
         buffer: Vec::new(),
@@ -260,6 +261,8 @@ struct Printer {
     on_error: OnError,
     names: Names,
     limits: Limits,
+    /// Whether the module says which types the function takes.
+    typed: bool,
     console: Arc<Console>,
     interrupt: Interrupt,
     buffer: Vec<u8>,
@@ -355,7 +358,7 @@ impl Printer {
             None
         } else {
             self.hinted.push(failure.kind);
-            hint(failure.kind, &self.limits)
+            hint(failure.kind, &self.limits, self.typed)
         };
         let name = self.names.of(index);
         if let Some(failures) = &mut self.failures {
@@ -383,7 +386,9 @@ fn is_cancelled(outcome: &Outcome) -> bool {
 }
 
 /// What to do about a kind of failure, if anything is known.
-pub(super) fn hint(kind: FailureKind, limits: &Limits) -> Option<String> {
+///
+/// `typed` is whether the module says of the function which types it takes: a task of the SDK alone knows its own.
+pub(super) fn hint(kind: FailureKind, limits: &Limits, typed: bool) -> Option<String> {
     match kind {
         FailureKind::Timeout => Some(format!(
             "raise --timeout, which is {}",
@@ -398,10 +403,11 @@ pub(super) fn hint(kind: FailureKind, limits: &Limits) -> Option<String> {
             show_size(limits.result_bytes),
             show_size(limits.log_bytes)
         )),
-        FailureKind::InvalidInput => {
+        FailureKind::InvalidInput if typed => {
             Some("`wasmpool inspect MODULE` tells the types of its functions".into())
         }
-        FailureKind::Failed
+        FailureKind::InvalidInput
+        | FailureKind::Failed
         | FailureKind::Trap
         | FailureKind::WorkerLost
         | FailureKind::Cancelled => None,
@@ -433,6 +439,7 @@ mod tests {
             on_error,
             names: Names::Arguments(Arc::from([])),
             limits: Limits::new(),
+            typed: true,
             console: Arc::new(Console::plain()),
             interrupt: Interrupt::default(),
             buffer: Vec::new(),

@@ -60,7 +60,66 @@ pub fn tell(stop: &clap::Error) -> u8 {
     {
         console.note("hint", "write /dev/stdin:FUNCTION");
     }
+    if let Some(hint) = habit(stop).or_else(|| values(stop)) {
+        console.note("hint", &hint);
+    }
     exit::exit(code)
+}
+
+/// What other tools call an option, and what it is here.
+const HABITS: [(&[&str], &str); 5] = [
+    (
+        &["--json"],
+        "`--output records` is JSON, an object for each item",
+    ),
+    (&["--junit"], "write --format junit --output FILE"),
+    (
+        &["-j", "--jobs", "--processes", "--parallel", "--threads"],
+        "write --workers NUMBER",
+    ),
+    (
+        &["-k", "--keep-going", "--no-fail-fast"],
+        "write --on-error continue",
+    ),
+    (
+        &["--queue", "--queues"],
+        "`wasmpool pipeline FILE` joins processes by queues",
+    ),
+];
+
+fn habit(stop: &clap::Error) -> Option<String> {
+    let Some(ContextValue::String(given)) = stop.get(ContextKind::InvalidArg) else {
+        return None;
+    };
+    if stop.kind() != ErrorKind::UnknownArgument {
+        return None;
+    }
+    let known = HABITS
+        .iter()
+        .find(|(names, _)| names.contains(&given.as_str()));
+    known.map(|(_, hint)| (*hint).to_owned())
+}
+
+/// What the first option that is missing may be, if it is one of a few names.
+fn values(stop: &clap::Error) -> Option<String> {
+    let Some(ContextValue::Strings(missing)) = stop.get(ContextKind::InvalidArg) else {
+        return None;
+    };
+    if stop.kind() != ErrorKind::MissingRequiredArgument {
+        return None;
+    }
+    let option = missing.first()?;
+    let mut command = Cli::command();
+    command.build();
+    let mut args = command.get_subcommands().flat_map(|c| c.get_arguments());
+    let arg = args.find(|arg| arg.to_string() == *option)?;
+    let names: Vec<_> = arg
+        .get_possible_values()
+        .iter()
+        .map(|value| value.get_name().to_owned())
+        .collect();
+    let told = format!("{option} is one of {}", names.join(", "));
+    (!names.is_empty()).then_some(told)
 }
 
 fn code(kind: ErrorKind) -> Code {

@@ -7,6 +7,8 @@ use crate::text::nearest;
 
 /// Names of a folder that are looked at, at most.
 const LOOKED_AT: usize = 10_000;
+/// What names of modules end with, and is left out first.
+const ENDINGS: [&str; 2] = [".wasm", ".wat"];
 
 /// The name that is spelled most like `wanted` and is another, if one is near.
 pub fn name<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
@@ -36,7 +38,12 @@ pub fn file(path: &Path, error: &io::Error) -> Option<String> {
         .filter_map(|entry| entry.file_name().into_string().ok())
         .collect();
     names.sort();
-    let found = name(wanted, names.iter().map(String::as_str))?;
+    let names = || names.iter().map(String::as_str);
+    let ending = |name: &&str| {
+        let ending = name.strip_prefix(wanted);
+        ending.is_some_and(|ending| ENDINGS.contains(&ending))
+    };
+    let found = names().find(ending).or_else(|| name(wanted, names()))?;
     Some(format!(
         "did you mean `{}`?",
         path.with_file_name(found).display()
@@ -57,6 +64,10 @@ mod tests {
         let guess = file(&dir.join("tsak.wasm"), &missing).unwrap();
         assert!(guess.ends_with("/task.wasm`?"), "{guess}");
         assert_eq!(file(&dir.join("tsak.wasm"), &denied), None);
+        // Far, but for the ending that was left out.
+        std::fs::write(dir.join("t.wasm"), "").unwrap();
+        let guess = file(&dir.join("t"), &missing).unwrap();
+        assert!(guess.ends_with("/t.wasm`?"), "{guess}");
         assert_eq!(file(&dir.join("other"), &missing), None);
         assert_eq!(file(&dir.join("gone/task.wasm"), &missing), None);
         std::fs::remove_dir_all(&dir).unwrap();

@@ -11,6 +11,7 @@ use super::directory::Directory;
 use super::exit::Problem;
 use super::input;
 use super::items::Items;
+use super::json::is_json;
 use super::output::Style;
 use super::report::Output;
 use super::target::{self, Target};
@@ -87,6 +88,11 @@ impl Plan {
                 Problem::text(Code::InputTwice, message).hint("put one of them into a file")
             );
         }
+        // Whoever grants a folder, or gives a program arguments, may well name files in items.
+        let meant = match job.grants.dir.is_empty() && job.arg.is_empty() {
+            true => meant_as_file(&job.items),
+            false => None,
+        };
         let items = items(job.items, job.input, job.lines, job.csv, job.files)?;
         let directory = args
             .output_dir
@@ -94,6 +100,10 @@ impl Plan {
             .transpose()?;
         let on_error = OnError::from(job.on_error);
         let terminal = directory.is_none() && io::stdout().is_terminal();
+        let console = Console::new(&job.voice, job.progress, terminal);
+        if let Some(hint) = meant {
+            console.note("hint", &hint);
+        }
         Ok(Plan {
             job: JobOptions {
                 input: items.encoding(),
@@ -111,7 +121,7 @@ impl Plan {
                 null_for_failed: on_error == OnError::Continue && directory.is_none(),
                 terminal,
             },
-            console: Console::new(&job.voice, job.progress, terminal),
+            console,
             target,
             items,
             limits,
@@ -139,6 +149,21 @@ fn limits(args: &MapArgs) -> Limits {
     let mut limits = args.job.limits.limits(timeout);
     limits.fuel = args.fuel;
     limits
+}
+
+/// What to write instead, if the first item is the name of a file, or stands for standard input: an item is the text that is
+/// given.
+fn meant_as_file(items: &[String]) -> Option<String> {
+    match items.first()?.as_str() {
+        "-" => Some(
+            "the item is the text `-`; `--input -` reads JSON lines from standard input, `--lines -` lines of text"
+                .into(),
+        ),
+        item if !is_json(item) && Path::new(item).is_file() => Some(format!(
+            "the item is the text `{item}`; `--files {item}` takes what is in the file"
+        )),
+        _ => None,
+    }
 }
 
 /// The one source of items that is given.

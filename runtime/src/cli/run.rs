@@ -67,8 +67,10 @@ pub fn run(args: RunArgs) -> Result<u8, Problem> {
         terminal,
         line: Vec::new(),
     };
+    let typed = pool.function(&function).is_some();
     let failed = |failure: &Failure| {
-        console.failure_of(&function, failure, hint(failure.kind, &limits).as_deref());
+        let hint = hint(failure.kind, &limits, typed);
+        console.failure_of(&function, failure, hint.as_deref());
         Ok(exit::ITEM_FAILED)
     };
     let mut emitted = false;
@@ -137,7 +139,8 @@ fn command(
             Ok(exit::DONE)
         }
         Some(Err(failure)) => {
-            console.failure_of(function, &failure, hint(failure.kind, limits).as_deref());
+            let hint = hint(failure.kind, limits, false);
+            console.failure_of(function, &failure, hint.as_deref());
             Ok(exit::ITEM_FAILED)
         }
         None => Ok(exit::DONE),

@@ -430,7 +430,7 @@ impl PoolBuilder {
                 .collect();
             if !missing.is_empty() {
                 on_warning(&format!(
-                    "this machine does not offer every protection; missing: {}",
+                    "this machine does not offer every protection; missing: {}; `wasmpool audit` tells why",
                     missing.join(", ")
                 ));
             }
