@@ -215,6 +215,14 @@ fn elements(xml: &str) -> Vec<String> {
 fn where_namespaces_are_forbidden(copy: &Path) {
     // The first of these is the name of the shell.
     let forbidding = [&FORBIDDING[..], &["sh"]].concat();
+    // Without a mount namespace, a process of the pool finds what is there behind a granted root.
+    let square = "examples/square-wat/square.wat";
+    let ran = by(
+        &forbidding,
+        copy,
+        &["map", square, "7", "--dir", "/::/host"],
+    );
+    assert_eq!(ran.exits(0).text(), "49\n");
     let ran = by(&forbidding, copy, &["audit", "--format", "json"]);
     let found = report(&ran);
     held(&found);
