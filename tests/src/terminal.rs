@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
-use crate::run::{PATIENCE, patiently};
+use crate::run::{PATIENCE, patiently, without_warning};
 
 /// A program in a terminal of its own. Killed when it is dropped.
 pub struct Terminal {
@@ -101,9 +101,10 @@ impl Terminal {
         look(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// What the screen shows, without blanks at the ends of lines and empty lines at its end.
+    /// What the screen shows, without blanks at the ends of lines and empty lines at its end, and without what is said of
+    /// the machine.
     pub fn screen(&self) -> String {
-        self.seen(|seen| seen.parser.screen().contents())
+        self.seen(|seen| without_warning(&seen.parser.screen().contents()))
     }
 
     /// Whether the cursor can be seen.

@@ -83,7 +83,8 @@ fn late_lines() {
     let args = ["map", &traced("busy-for-ever"), "--timeout", "500ms"];
     let args = [
         &args[..],
-        &["--backtrace-on-timeout", "--output", "records", "1000"],
+        // Of so many rounds, hardly ever between two calls.
+        &["--backtrace-on-timeout", "--output", "records", "1000000"],
     ]
     .concat();
     let ran = wasmpool(args).run().exits(1);

@@ -546,7 +546,7 @@ fn what_tasks_see() {
     for (name, import) in [
         ("zoo.wasm", "wasmpool:task/context"),
         ("chance.wasm32-wasip1.wasm", "wasmpool:task/context"),
-        ("square.wasm32-wasip2.wasm", "wasi:clocks/monotonic-clock"),
+        ("files.wasm32-wasip1.wasm", "wasi:clocks/monotonic-clock"),
     ] {
         let opened = builder().open(guest(name)).map(drop);
         let error = opened.expect_err("it is refused");
