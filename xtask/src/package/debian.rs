@@ -89,7 +89,12 @@ impl Tree {
             self.write_packed(&format!("usr/share/man/man1/{name}.gz"), &fs::read(&page)?)?;
         }
         let doc = format!("usr/share/doc/{NAME}");
-        self.write(&format!("{doc}/copyright"), COPYRIGHT.as_bytes())?;
+        let copyright = COPYRIGHT.replace("YEAR", &self.date("+%Y")?);
+        self.write(&format!("{doc}/copyright"), copyright.as_bytes())?;
+        if !elf::needs_loader(&program)? {
+            let overrides = format!("usr/share/lintian/overrides/{NAME}");
+            self.write(&overrides, STATIC_IS_MEANT.as_bytes())?;
+        }
         self.write_packed(&format!("{doc}/changelog.gz"), self.changelog()?.as_bytes())?;
         self.write_packed(&format!("{doc}/dependencies.gz"), dependencies.as_bytes())?;
         for name in ["README.md", "SECURITY.md", "CHANGELOG.md"] {
@@ -140,19 +145,19 @@ impl Tree {
     }
 
     fn changelog(&self) -> Result<String> {
-        let mut date = Command::new("date");
-        date.args([
-            "--utc",
-            "--rfc-email",
-            "--date",
-            &format!("@{}", self.epoch),
-        ]);
-        let date = String::from_utf8(run::output(date.env("LC_ALL", "C"))?)?;
-        let (version, date) = (&self.version, date.trim());
+        let (version, date) = (&self.version, self.date("--rfc-email")?);
         Ok(format!(
             "{NAME} ({version}) unstable; urgency=medium\n\n  * What has changed is in CHANGELOG.md.gz.\n\n \
              -- {MAINTAINER}  {date}\n"
         ))
+    }
+
+    /// When the last commit was made, as `date` writes it in this format.
+    fn date(&self, format: &str) -> Result<String> {
+        let mut date = Command::new("date");
+        date.args(["--utc", format, "--date", &format!("@{}", self.epoch)]);
+        let date = String::from_utf8(run::output(date.env("LC_ALL", "C"))?)?;
+        Ok(date.trim().to_owned())
     }
 
     /// A place in the tree, whose folder is there.
@@ -188,12 +193,17 @@ Upstream-Name: wasmpool
 Source: https://github.com/wasmpool/wasmpool
 
 Files: *
-Copyright: The wasmpool developers
+Copyright: YEAR The wasmpool developers
 License: Apache-2.0
  On Debian systems the text of this licence is in
  /usr/share/common-licenses/Apache-2.0.
 Comment: What is linked into the program, and under which licences, is in
  /usr/share/doc/wasmpool/dependencies.gz.
+";
+
+const STATIC_IS_MEANT: &str = "\
+# It runs on any Linux of its processor, and its processes start without a loader.
+wasmpool: statically-linked-binary
 ";
 
 fn set_mode(path: &Path, mode: u32) -> Result<()> {
