@@ -21,6 +21,15 @@ use crate::ipc::call::{Answer, Op, Word};
 use crate::sys::memory::{Shared, fixed_memfd};
 
 /// Why an access to a buffer was not made. Nothing was changed.
+///
+/// ```
+/// use wasmpool::objects::{Buffer, BufferError};
+///
+/// let buffer = Buffer::new(16)?;
+/// assert!(matches!(buffer.write(10, b"too long"), Err(BufferError::OutOfBounds { .. })));
+/// assert!(matches!(buffer.load_u32(2), Err(BufferError::Misaligned { .. })));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum BufferError {
@@ -85,6 +94,16 @@ enum Bytes {
 }
 
 /// Who may do what with a buffer.
+///
+/// ```no_run
+/// use wasmpool::objects::{Access, Buffer};
+/// use wasmpool::pool::Pool;
+///
+/// // Workers read the model, and not one of them can change it.
+/// let model = Buffer::open("model.bin")?;
+/// let pool = Pool::builder().buffer("model", &model, Access::ReadOnly).open("tasks.wasm")?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// Reading, atomic loads, waiting, and attaching for reading. The memory of workers allows no more.
@@ -95,6 +114,12 @@ pub enum Access {
 
 impl Buffer {
     /// A buffer of so many bytes, all 0. The memory is taken at once; it counts as this process's.
+    ///
+    /// ```
+    /// let buffer = wasmpool::objects::Buffer::new(4096)?;
+    /// assert_eq!(buffer.to_vec()?, [0; 4096]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// If there is not so much memory, or `bytes` is 0.
@@ -107,6 +132,12 @@ impl Buffer {
     }
 
     /// A buffer that begins with these bytes.
+    ///
+    /// ```
+    /// let buffer = wasmpool::objects::Buffer::from_bytes(b"a table")?;
+    /// assert_eq!(buffer.len(), 7);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// Those of [`Buffer::new`].
@@ -123,6 +154,17 @@ impl Buffer {
     ///
     /// Whoever writes to the file changes what is seen; a worker that touches what was cut off the file meanwhile is
     /// ended by the kernel, and its item counts as lost.
+    ///
+    /// ```
+    /// use wasmpool::objects::{Buffer, BufferError};
+    ///
+    /// let file = Buffer::open("Cargo.toml")?;
+    /// let mut start = [0; 9];
+    /// file.read(0, &mut start)?;
+    /// assert_eq!(&start, b"[package]");
+    /// assert!(matches!(file.write(0, b"[changed]"), Err(BufferError::ReadOnly)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// If the file cannot be opened, is empty or is no ordinary file.
@@ -145,12 +187,26 @@ impl Buffer {
     }
 
     /// Its length in bytes, at least 1.
+    ///
+    /// ```
+    /// assert_eq!(wasmpool::objects::Buffer::new(100)?.len(), 100);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[allow(clippy::len_without_is_empty)]
     pub fn len(&self) -> u64 {
         self.0.bytes.len()
     }
 
     /// Copies bytes out of it, from `offset` on.
+    ///
+    /// ```
+    /// let buffer = wasmpool::objects::Buffer::from_bytes(b"hello, world")?;
+    /// let mut word = [0; 5];
+    /// buffer.read(7, &mut word)?;
+    /// assert_eq!(&word, b"world");
+    /// assert!(buffer.read(8, &mut word).is_err(), "one byte too far");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// If they do not lie within it, or its file cannot be read.
@@ -165,6 +221,14 @@ impl Buffer {
 
     /// Copies bytes into it, from `offset` on.
     ///
+    /// ```
+    /// let buffer = wasmpool::objects::Buffer::new(8)?;
+    /// buffer.write(4, b"1234")?;
+    /// assert_eq!(buffer.to_vec()?, b"\0\0\0\x001234");
+    /// assert!(buffer.write(5, b"1234").is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// If they do not lie within it, or it is a file.
     pub fn write(&self, offset: u64, bytes: &[u8]) -> Result<(), BufferError> {
@@ -174,6 +238,12 @@ impl Buffer {
     }
 
     /// All of its bytes.
+    ///
+    /// ```
+    /// let buffer = wasmpool::objects::Buffer::from_bytes(b"all of it")?;
+    /// assert_eq!(buffer.to_vec()?, b"all of it");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// If its file cannot be read.
@@ -186,6 +256,12 @@ impl Buffer {
 
     /// The 32-bit number at `offset`, in bytes: an atomic load.
     ///
+    /// ```
+    /// let buffer = wasmpool::objects::Buffer::from_bytes(&7u32.to_le_bytes())?;
+    /// assert_eq!(buffer.load_u32(0)?, 7);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// If it does not lie within the buffer, or `offset` is not a multiple of 4.
     pub fn load_u32(&self, offset: u64) -> Result<u32, BufferError> {
@@ -196,6 +272,13 @@ impl Buffer {
     }
 
     /// The 64-bit number at `offset`, in bytes: an atomic load.
+    ///
+    /// ```
+    /// let buffer = wasmpool::objects::Buffer::from_bytes(&7u64.to_le_bytes())?;
+    /// assert_eq!(buffer.load_u64(0)?, 7);
+    /// assert!(buffer.load_u64(4).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// If it does not lie within the buffer, or `offset` is not a multiple of 8.
@@ -208,6 +291,14 @@ impl Buffer {
 
     /// Changes the 32-bit number at `offset`, in bytes, atomically; returns the old one. `change` may be called more
     /// than once.
+    ///
+    /// ```
+    /// let buffer = wasmpool::objects::Buffer::new(8)?;
+    /// // Counted right, however many guests count at the same time.
+    /// let before = buffer.update_u32(4, |count| count + 1)?;
+    /// assert_eq!((before, buffer.load_u32(4)?), (0, 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// Those of [`Buffer::load_u32`], and if the buffer is a file.
@@ -230,6 +321,13 @@ impl Buffer {
     /// Changes the 64-bit number at `offset`, in bytes, atomically; returns the old one. `change` may be called more
     /// than once.
     ///
+    /// ```
+    /// let buffer = wasmpool::objects::Buffer::new(8)?;
+    /// buffer.update_u64(0, |largest| largest.max(99))?;
+    /// assert_eq!(buffer.load_u64(0)?, 99);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// Those of [`Buffer::load_u64`], and if the buffer is a file.
     pub fn update_u64(
@@ -251,6 +349,17 @@ impl Buffer {
     /// Waits until somebody notifies `offset`, if the 32-bit number there is `expected`. False if it is another one, or
     /// the timeout passes.
     ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let buffer = wasmpool::objects::Buffer::new(4)?;
+    /// // It is not 1 any more, or not yet: no wait.
+    /// assert!(!buffer.wait_u32(0, 1, None)?);
+    /// // It is 0, and nobody notifies.
+    /// assert!(!buffer.wait_u32(0, 0, Some(Duration::from_millis(1)))?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// Those of [`Buffer::load_u32`].
     pub fn wait_u32(
@@ -264,6 +373,20 @@ impl Buffer {
     }
 
     /// As [`Buffer::wait_u32`], for the 64-bit number at `offset`.
+    ///
+    /// ```
+    /// let buffer = wasmpool::objects::Buffer::new(8)?;
+    /// let other = buffer.clone();
+    /// let thread = std::thread::spawn(move || {
+    ///     while other.load_u64(0).unwrap() == 0 {
+    ///         other.wait_u64(0, 0, None).unwrap();
+    ///     }
+    /// });
+    /// buffer.update_u64(0, |_| 1)?;
+    /// buffer.notify(0, u32::MAX)?;
+    /// thread.join().unwrap();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// Those of [`Buffer::load_u64`].
@@ -284,6 +407,14 @@ impl Buffer {
     }
 
     /// Wakes at most `count` of those who wait for `offset`, the longest waiting first; returns how many.
+    ///
+    /// ```
+    /// let buffer = wasmpool::objects::Buffer::new(4)?;
+    /// buffer.update_u32(0, |version| version + 1)?;
+    /// let woken = buffer.notify(0, u32::MAX)?;
+    /// assert_eq!(woken, 0, "nobody waits here");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// Those of [`Buffer::load_u32`].
@@ -390,6 +521,16 @@ impl Memory for Bytes {
 }
 
 /// A number that values and arrays are made of: `i32`, `u32`, `i64`, `u64`, `f32`, `f64`. Little-endian in memory.
+///
+/// ```
+/// use wasmpool::objects::{Array, Number};
+///
+/// fn first<T: Number>(numbers: &Array<T>) -> Option<T> {
+///     numbers.get(0).ok()
+/// }
+/// assert_eq!(first(&Array::from_slice(&[1.5f32])?), Some(1.5));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Number: Copy + sealed::Bits {}
 
 mod sealed {
@@ -448,6 +589,12 @@ pub struct Value<T> {
 impl<T: Number> Value<T> {
     /// A number.
     ///
+    /// ```
+    /// let temperature = wasmpool::objects::Value::new(21.5f64)?;
+    /// assert_eq!(temperature.get(), 21.5);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// If there is no memory.
     pub fn new(value: T) -> io::Result<Value<T>> {
@@ -460,6 +607,12 @@ impl<T: Number> Value<T> {
     }
 
     /// The number now.
+    ///
+    /// ```
+    /// let value = wasmpool::objects::Value::new(-1i32)?;
+    /// assert_eq!(value.get(), -1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn get(&self) -> T {
         let bits = match T::BYTES {
             4 => self.buffer.load_u32(0).map(u64::from),
@@ -470,11 +623,25 @@ impl<T: Number> Value<T> {
     }
 
     /// Sets it.
+    ///
+    /// ```
+    /// let value = wasmpool::objects::Value::new(1u64)?;
+    /// value.set(2);
+    /// assert_eq!(value.get(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn set(&self, value: T) {
         self.update(|_| value);
     }
 
     /// Changes it; returns the old number. `change` is called again if somebody else was faster.
+    ///
+    /// ```
+    /// let largest = wasmpool::objects::Value::new(3i64)?;
+    /// assert_eq!(largest.update(|n| n.max(5)), 3);
+    /// assert_eq!(largest.get(), 5);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn update(&self, mut change: impl FnMut(T) -> T) -> T {
         let bits = match T::BYTES {
             4 => {
@@ -489,6 +656,15 @@ impl<T: Number> Value<T> {
     }
 
     /// The memory that it lies in, to grant it: a guest opens it as a value, or as a buffer of 4 or 8 bytes.
+    ///
+    /// ```no_run
+    /// use wasmpool::objects::{Access, Value};
+    /// use wasmpool::pool::Pool;
+    ///
+    /// let total = Value::new(0u64)?;
+    /// let pool = Pool::builder().buffer("total", total.buffer(), Access::ReadWrite).open("tasks.wasm")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn buffer(&self) -> &Buffer {
         &self.buffer
     }
@@ -515,6 +691,12 @@ pub struct Array<T> {
 impl<T: Number> Array<T> {
     /// So many numbers, all 0.
     ///
+    /// ```
+    /// let histogram = wasmpool::objects::Array::<u64>::new(256)?;
+    /// assert_eq!(histogram.get(255)?, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// If there is not so much memory, or `len` is 0.
     pub fn new(len: u64) -> io::Result<Array<T>> {
@@ -528,6 +710,12 @@ impl<T: Number> Array<T> {
 
     /// These numbers.
     ///
+    /// ```
+    /// let weights = wasmpool::objects::Array::from_slice(&[0.5f32, 0.25])?;
+    /// assert_eq!(weights.len(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// If there is not so much memory, or there are none.
     pub fn from_slice(numbers: &[T]) -> io::Result<Array<T>> {
@@ -537,12 +725,24 @@ impl<T: Number> Array<T> {
     }
 
     /// How many numbers.
+    ///
+    /// ```
+    /// assert_eq!(wasmpool::objects::Array::<u32>::new(10)?.len(), 10);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[allow(clippy::len_without_is_empty)]
     pub fn len(&self) -> u64 {
         self.buffer.len() / T::BYTES
     }
 
     /// The number at a place, from 0.
+    ///
+    /// ```
+    /// let array = wasmpool::objects::Array::from_slice(&[1i64, 2])?;
+    /// assert_eq!(array.get(1)?, 2);
+    /// assert!(array.get(2).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// If there is none.
@@ -557,6 +757,13 @@ impl<T: Number> Array<T> {
 
     /// Sets the number at a place, from 0.
     ///
+    /// ```
+    /// let array = wasmpool::objects::Array::<i32>::new(2)?;
+    /// array.set(1, -7)?;
+    /// assert_eq!(array.to_vec()?, [0, -7]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// If there is none.
     pub fn set(&self, at: u64, number: T) -> Result<(), BufferError> {
@@ -569,6 +776,14 @@ impl<T: Number> Array<T> {
     }
 
     /// Copies numbers out of it, from place `at` on.
+    ///
+    /// ```
+    /// let array = wasmpool::objects::Array::from_slice(&[1u32, 2, 3, 4])?;
+    /// let mut middle = [0; 2];
+    /// array.read(1, &mut middle)?;
+    /// assert_eq!(middle, [2, 3]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// If there are not so many.
@@ -593,6 +808,14 @@ impl<T: Number> Array<T> {
 
     /// Copies numbers into it, from place `at` on.
     ///
+    /// ```
+    /// let array = wasmpool::objects::Array::<u32>::new(4)?;
+    /// array.write(2, &[3, 4])?;
+    /// assert_eq!(array.to_vec()?, [0, 0, 3, 4]);
+    /// assert!(array.write(3, &[5, 6]).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// If there are not so many places. Nothing is changed then.
     pub fn write(&self, at: u64, numbers: &[T]) -> Result<(), BufferError> {
@@ -614,6 +837,12 @@ impl<T: Number> Array<T> {
 
     /// All numbers.
     ///
+    /// ```
+    /// let array = wasmpool::objects::Array::from_slice(&[1.5, 2.5])?;
+    /// assert_eq!(array.to_vec()?.iter().sum::<f64>(), 4.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// If there is not so much memory.
     pub fn to_vec(&self) -> Result<Vec<T>, BufferError> {
@@ -624,6 +853,15 @@ impl<T: Number> Array<T> {
     }
 
     /// The memory that they lie in, to grant it: a guest opens it as an array, or as a buffer.
+    ///
+    /// ```no_run
+    /// use wasmpool::objects::{Access, Array};
+    /// use wasmpool::pool::Pool;
+    ///
+    /// let table = Array::from_slice(&[1.0, 2.0, 4.0])?;
+    /// let pool = Pool::builder().buffer("table", table.buffer(), Access::ReadOnly).open("tasks.wasm")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn buffer(&self) -> &Buffer {
         &self.buffer
     }

@@ -30,6 +30,10 @@ pub struct Event {
 
 impl Event {
     /// An event whose flag is not set.
+    ///
+    /// ```
+    /// assert!(!wasmpool::objects::Event::new().is_set());
+    /// ```
     #[allow(clippy::new_without_default)]
     pub fn new() -> Event {
         let which = with(|state| {
@@ -46,6 +50,10 @@ impl Event {
     }
 
     /// Calls it this in messages for people.
+    ///
+    /// ```
+    /// let ready = wasmpool::objects::Event::new().named("ready");
+    /// ```
     #[must_use]
     pub fn named(self, name: &str) -> Event {
         with(|state| state.rename(self.handle.which, name));
@@ -53,21 +61,51 @@ impl Event {
     }
 
     /// Sets the flag and wakes everybody who waits for it.
+    ///
+    /// ```
+    /// let stop = wasmpool::objects::Event::new();
+    /// let worker = stop.clone();
+    /// let thread = std::thread::spawn(move || worker.wait(None));
+    /// stop.set();
+    /// assert!(thread.join().unwrap());
+    /// ```
     pub fn set(&self) {
         self.tell(Op::Set);
     }
 
     /// Clears the flag.
+    ///
+    /// ```
+    /// let event = wasmpool::objects::Event::new();
+    /// event.set();
+    /// event.clear();
+    /// assert!(!event.is_set());
+    /// ```
     pub fn clear(&self) {
         self.tell(Op::Clear);
     }
 
     /// Whether the flag is set.
+    ///
+    /// ```
+    /// let event = wasmpool::objects::Event::new();
+    /// event.set();
+    /// assert!(event.is_set());
+    /// ```
     pub fn is_set(&self) -> bool {
         self.tell(Op::Is) == Answer::Flag(true)
     }
 
     /// Waits until the flag is set. False if the timeout passed first.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let event = wasmpool::objects::Event::new();
+    /// assert!(!event.wait(Some(Duration::from_millis(1))));
+    /// event.set();
+    /// assert!(event.wait(None));
+    /// ```
     pub fn wait(&self, timeout: Option<Duration>) -> bool {
         ask(
             &Object::from(self),
@@ -80,6 +118,16 @@ impl Event {
     }
 
     /// The same without a thread that waits: completes when the flag is set.
+    ///
+    /// ```
+    /// # use std::{pin::pin, task::{Context, Waker}};
+    /// let event = wasmpool::objects::Event::new();
+    /// let mut waits = pin!(event.wait_async());
+    /// # let mut context = Context::from_waker(Waker::noop());
+    /// assert!(waits.as_mut().poll(&mut context).is_pending());
+    /// event.set();
+    /// assert!(waits.as_mut().poll(&mut context).is_ready());
+    /// ```
     pub fn wait_async(&self) -> impl Future<Output = ()> + Send + use<> {
         let (object, host) = (Object::from(self), self.handle.host);
         let call = future::call(object, host, Op::AwaitSet(None), None);

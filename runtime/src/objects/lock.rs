@@ -34,6 +34,19 @@ pub struct Lock {
 }
 
 /// Holds a lock until it is dropped.
+///
+/// ```
+/// use wasmpool::objects::Lock;
+///
+/// let lock = Lock::new();
+/// {
+///     let _guard = lock.acquire(None)?;
+///     // Nobody else has the lock here.
+/// }
+/// // Here it is free again.
+/// drop(lock.acquire(None)?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "the lock is released at once"]
 pub struct LockGuard {
@@ -43,6 +56,19 @@ pub struct LockGuard {
 }
 
 /// Why something was not acquired.
+///
+/// ```
+/// use std::time::Duration;
+/// use wasmpool::objects::{AcquireError, Lock};
+///
+/// let lock = Lock::new().named("ledger");
+/// let _guard = lock.acquire(None)?;
+/// match lock.acquire(Some(Duration::from_millis(1))) {
+///     Err(AcquireError::TimedOut { what }) => assert_eq!(&*what, "ledger"),
+///     other => panic!("{other:?}"),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum AcquireError {
     /// It was not free until the timeout passed.
@@ -88,6 +114,16 @@ pub(super) fn acquired(
 
 impl Lock {
     /// A lock that is free.
+    ///
+    /// ```
+    /// use wasmpool::objects::Lock;
+    ///
+    /// let lock = Lock::new();
+    /// let same = lock.clone();
+    /// let _guard = lock.acquire(None)?;
+    /// assert!(same.acquire(Some(std::time::Duration::ZERO)).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[allow(clippy::new_without_default)]
     pub fn new() -> Lock {
         Lock::with(false)
@@ -95,6 +131,18 @@ impl Lock {
 
     /// A lock that its holder can acquire again, and that is free once it was released as often: an `RLock`. In the host
     /// it is acquired again by [`LockGuard::again`].
+    ///
+    /// ```
+    /// use wasmpool::objects::Lock;
+    ///
+    /// let lock = Lock::recursive();
+    /// let outer = lock.acquire(None)?;
+    /// let inner = outer.again()?;
+    /// drop(outer);
+    /// assert!(lock.acquire(Some(std::time::Duration::ZERO)).is_err(), "still held by the other guard");
+    /// drop(inner);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn recursive() -> Lock {
         Lock::with(true)
     }
@@ -114,6 +162,10 @@ impl Lock {
     }
 
     /// Calls it this in messages for people.
+    ///
+    /// ```
+    /// let lock = wasmpool::objects::Lock::new().named("ledger");
+    /// ```
     #[must_use]
     pub fn named(self, name: &str) -> Lock {
         with(|state| state.rename(self.handle.which, name));
@@ -121,6 +173,18 @@ impl Lock {
     }
 
     /// Acquires the lock, waiting until it is free.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use wasmpool::objects::Lock;
+    ///
+    /// let lock = Lock::new();
+    /// let guard = lock.acquire(None)?;
+    /// let second = lock.acquire(Some(Duration::from_millis(1)));
+    /// assert_eq!(second.unwrap_err().to_string(), "`lock 1` was not free until the timeout passed");
+    /// drop(guard);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`AcquireError::TimedOut`].
@@ -138,11 +202,34 @@ impl Lock {
 impl LockGuard {
     /// Whether a worker held the lock and ended without releasing it: what the lock protects may be left half done. Told
     /// to one holder, once for each such end.
+    ///
+    /// ```
+    /// let lock = wasmpool::objects::Lock::new();
+    /// let guard = lock.acquire(None)?;
+    /// if guard.was_abandoned() {
+    ///     // A worker was killed while it held the lock: put right what the lock protects.
+    /// }
+    /// # assert!(!guard.was_abandoned());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn was_abandoned(&self) -> bool {
         self.abandoned
     }
 
     /// Acquires a recursive lock once more. It is free when both guards are dropped.
+    ///
+    /// ```
+    /// use wasmpool::objects::{AcquireError, Lock};
+    ///
+    /// let recursive = Lock::recursive();
+    /// let guard = recursive.acquire(None)?;
+    /// let _again = guard.again()?;
+    ///
+    /// let plain = Lock::new();
+    /// let guard = plain.acquire(None)?;
+    /// assert!(matches!(guard.again(), Err(AcquireError::AlreadyHeld { .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`AcquireError::AlreadyHeld`] if the lock is not recursive.
@@ -191,6 +278,16 @@ pub struct Condition {
 }
 
 /// Why a wait for a condition ended without a notification, or nobody was notified.
+///
+/// ```
+/// use wasmpool::objects::{Condition, ConditionError, Lock};
+///
+/// let (lock, other) = (Lock::new(), Lock::new());
+/// let changed = Condition::new(&lock);
+/// let mut wrong = other.acquire(None)?;
+/// assert_eq!(changed.wait(&mut wrong, None), Err(ConditionError::NotHeld));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum ConditionError {
     /// The timeout passed. The lock is held again.
@@ -203,6 +300,14 @@ pub enum ConditionError {
 
 impl Condition {
     /// A condition of this lock.
+    ///
+    /// ```
+    /// use wasmpool::objects::{Condition, Lock};
+    ///
+    /// // Two conditions of one lock: who waits for room is not woken by who made none.
+    /// let lock = Lock::new();
+    /// let (filled, emptied) = (Condition::new(&lock), Condition::new(&lock));
+    /// ```
     pub fn new(lock: &Lock) -> Condition {
         let of = lock.handle.which.id();
         let body = |_| ConditionState::new(of);
@@ -214,6 +319,11 @@ impl Condition {
     }
 
     /// Calls it this in messages for people.
+    ///
+    /// ```
+    /// # use wasmpool::objects::{Condition, Lock};
+    /// let filled = Condition::new(&Lock::new()).named("filled");
+    /// ```
     #[must_use]
     pub fn named(self, name: &str) -> Condition {
         with(|state| state.rename(self.handle.which, name));
@@ -221,6 +331,14 @@ impl Condition {
     }
 
     /// Its lock.
+    ///
+    /// ```
+    /// # use wasmpool::objects::{Condition, Lock};
+    /// let filled = Condition::new(&Lock::new());
+    /// let guard = filled.lock().acquire(None)?;
+    /// assert_eq!(filled.notify_all(&guard), Ok(0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn lock(&self) -> &Lock {
         &self.lock
     }
@@ -229,6 +347,19 @@ impl Condition {
     /// abandoned meanwhile. All guards of a recursive lock are released meanwhile. Never wakes for no reason, but
     /// somebody else may have held the lock in between: check again what you waited for, or use
     /// [`wait_for`](Condition::wait_for). The timeout is that for the notification: acquiring the lock again has none.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use wasmpool::objects::{Condition, ConditionError, Lock};
+    ///
+    /// let lock = Lock::new();
+    /// let changed = Condition::new(&lock);
+    /// let mut guard = lock.acquire(None)?;
+    /// // The lock is free while this waits, and held again afterwards.
+    /// let waited = changed.wait(&mut guard, Some(Duration::from_millis(1)));
+    /// assert_eq!(waited, Err(ConditionError::TimedOut));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// If the timeout passed, or the guard is another lock's.
@@ -257,6 +388,18 @@ impl Condition {
 
     /// Waits until this is true, which is asked only while the lock is held. False if the timeout passed first.
     ///
+    /// ```
+    /// use std::time::Duration;
+    /// use wasmpool::objects::{Condition, Lock, Value};
+    ///
+    /// let (lock, stock) = (Lock::new(), Value::new(0u32)?);
+    /// let restocked = Condition::new(&lock);
+    /// let mut guard = lock.acquire(None)?;
+    /// let in_time = restocked.wait_for(&mut guard, Some(Duration::from_millis(1)), || stock.get() > 0)?;
+    /// assert!(!in_time);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`ConditionError::NotHeld`].
     pub fn wait_for(
@@ -279,6 +422,17 @@ impl Condition {
 
     /// Wakes at most `count` waiters, the longest waiting first, and returns how many.
     ///
+    /// ```
+    /// use wasmpool::objects::{Condition, Lock};
+    ///
+    /// let lock = Lock::new();
+    /// let changed = Condition::new(&lock);
+    /// let guard = lock.acquire(None)?;
+    /// // Change what the lock protects, then wake one of those who wait for that. Here nobody does.
+    /// assert_eq!(changed.notify(&guard, 1)?, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`ConditionError::NotHeld`].
     pub fn notify(&self, guard: &LockGuard, count: u32) -> Result<u32, ConditionError> {
@@ -289,6 +443,16 @@ impl Condition {
     }
 
     /// Wakes every waiter and returns how many.
+    ///
+    /// ```
+    /// use wasmpool::objects::{Condition, Lock};
+    ///
+    /// let lock = Lock::new();
+    /// let changed = Condition::new(&lock);
+    /// let guard = lock.acquire(None)?;
+    /// assert_eq!(changed.notify_all(&guard)?, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`ConditionError::NotHeld`].

@@ -298,6 +298,16 @@ pub(crate) fn waiting() -> Vec<Waiting> {
 }
 
 /// How full a queue or a pipe is at one moment.
+///
+/// ```no_run
+/// // What other programs of this user have in their queues and pipes.
+/// for program in wasmpool::monitor::programs()? {
+///     for depth in program.queues {
+///         println!("{} {}: {} messages, {} wait", depth.kind, depth.name, depth.messages, depth.waiting);
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Depth {

@@ -33,6 +33,13 @@ use crate::ipc::call::{Answer, Op, Refusal};
 pub struct Pipe(());
 
 /// How a pipe is made.
+///
+/// ```
+/// use wasmpool::objects::Pipe;
+///
+/// let (here, there) = Pipe::builder().messages(100).name("answers").build();
+/// # drop((here, there));
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct PipeBuilder {
@@ -44,12 +51,33 @@ pub struct PipeBuilder {
 
 /// One end of a pipe. Dropping it closes it: the other end receives what was sent, then an end of file. An end has one
 /// holder; it is given away by moving it into a grant.
+///
+/// ```
+/// use wasmpool::objects::Pipe;
+///
+/// // One end for this program; the other is given away: `Pool::builder().pipe("answers", there)`.
+/// let (here, there) = Pipe::new();
+/// drop(there);
+/// assert!(here.receive(None).is_err(), "nobody is at the other end any more");
+/// ```
 #[derive(Debug)]
 pub struct PipeEnd {
     handle: Arc<Handle>,
 }
 
 /// Why a message was not sent.
+///
+/// ```
+/// use std::time::Duration;
+/// use wasmpool::objects::{Pipe, SendError};
+///
+/// let (here, there) = Pipe::builder().messages(1).build();
+/// here.send(b"first", None)?;
+/// assert!(matches!(here.send(b"second", Some(Duration::ZERO)), Err(SendError::Full)));
+/// drop(there);
+/// assert!(matches!(here.send(b"third", None), Err(SendError::Broken)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Error)]
 pub enum SendError {
     /// The other end is closed, or its holder is gone.
@@ -72,6 +100,16 @@ pub enum SendError {
 }
 
 /// Why there is no message.
+///
+/// ```
+/// use std::time::Duration;
+/// use wasmpool::objects::{Pipe, ReceiveError};
+///
+/// let (here, there) = Pipe::new();
+/// assert!(matches!(here.receive(Some(Duration::ZERO)), Err(ReceiveError::Empty)));
+/// drop(there);
+/// assert!(matches!(here.receive(None), Err(ReceiveError::EndOfFile)));
+/// ```
 #[derive(Debug, Error)]
 pub enum ReceiveError {
     /// The other end is closed or has finished, or its holder is gone, and every message of it has been received.
@@ -90,12 +128,26 @@ pub enum ReceiveError {
 
 impl Pipe {
     /// A pipe in both directions, each of at most 65,536 messages and 64 MiB.
+    ///
+    /// ```
+    /// let (here, there) = wasmpool::objects::Pipe::new();
+    /// here.send(b"ping", None)?;
+    /// assert_eq!(there.receive(None)?, b"ping");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[allow(clippy::new_ret_no_self)]
     pub fn new() -> (PipeEnd, PipeEnd) {
         Pipe::builder().build()
     }
 
     /// A pipe with other bounds than those of [`new`](Pipe::new).
+    ///
+    /// ```
+    /// use wasmpool::objects::{Pipe, SendError};
+    ///
+    /// let (here, _there) = Pipe::builder().bytes(3).build();
+    /// assert!(matches!(here.send(b"four", None), Err(SendError::TooLarge(3))));
+    /// ```
     pub fn builder() -> PipeBuilder {
         PipeBuilder {
             messages: super::queue::MESSAGES,
@@ -108,30 +160,64 @@ impl Pipe {
 
 impl PipeBuilder {
     /// Messages in each direction at most, at least 1. By default 65,536.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let (here, _there) = wasmpool::objects::Pipe::builder().messages(1).build();
+    /// here.send(b"first", None)?;
+    /// assert!(here.send(b"second", Some(Duration::ZERO)).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn messages(mut self, messages: usize) -> PipeBuilder {
         self.messages = messages.max(1);
         self
     }
 
     /// Bytes of the messages in each direction together, at most, and so of one message. By default 64 MiB.
+    ///
+    /// ```
+    /// let (here, _there) = wasmpool::objects::Pipe::builder().bytes(1 << 20).build();
+    /// # drop(here);
+    /// ```
     pub fn bytes(mut self, bytes: u64) -> PipeBuilder {
         self.bytes = bytes;
         self
     }
 
     /// The first end only receives, and the second only sends.
+    ///
+    /// ```
+    /// use wasmpool::objects::{Pipe, SendError};
+    ///
+    /// let (receiver, sender) = Pipe::builder().one_way().build();
+    /// sender.send(b"news", None)?;
+    /// assert_eq!(receiver.receive(None)?, b"news");
+    /// assert!(matches!(receiver.send(b"answer", None), Err(SendError::NotPermitted)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn one_way(mut self) -> PipeBuilder {
         self.one_way = true;
         self
     }
 
     /// Calls it this in messages for people.
+    ///
+    /// ```
+    /// let (here, there) = wasmpool::objects::Pipe::builder().name("answers").build();
+    /// # drop((here, there));
+    /// ```
     pub fn name(mut self, name: &str) -> PipeBuilder {
         self.name = Some(name.into());
         self
     }
 
     /// Makes the pipe.
+    ///
+    /// ```
+    /// let (here, there) = wasmpool::objects::Pipe::builder().messages(10).build();
+    /// # drop((here, there));
+    /// ```
     pub fn build(self) -> (PipeEnd, PipeEnd) {
         let body = |_| PipeState::new(self.messages, self.bytes, self.one_way);
         let which = with(|state| {
@@ -156,6 +242,17 @@ impl PipeBuilder {
 impl PipeEnd {
     /// Sends a message, waiting for room.
     ///
+    /// ```
+    /// use wasmpool::objects::{Pipe, SendError};
+    ///
+    /// let (here, there) = Pipe::new();
+    /// here.send(b"hello", None)?;
+    /// drop(there);
+    /// // Nobody will ever receive it: no use to wait.
+    /// assert!(matches!(here.send(b"hello?", None), Err(SendError::Broken)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// Says [`SendError`]; the message was not sent.
     pub fn send(&self, message: &[u8], timeout: Option<Duration>) -> Result<(), SendError> {
@@ -179,6 +276,17 @@ impl PipeEnd {
 
     /// Receives the next message, waiting for one.
     ///
+    /// ```
+    /// use wasmpool::objects::{Pipe, ReceiveError};
+    ///
+    /// let (here, there) = Pipe::new();
+    /// there.send(b"the last word", None)?;
+    /// drop(there);
+    /// assert_eq!(here.receive(None)?, b"the last word");
+    /// assert!(matches!(here.receive(None), Err(ReceiveError::EndOfFile)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// Says [`ReceiveError`].
     pub fn receive(&self, timeout: Option<Duration>) -> Result<Vec<u8>, ReceiveError> {
@@ -191,18 +299,50 @@ impl PipeEnd {
     }
 
     /// Whether [`receive`](PipeEnd::receive) would return at once, with a message or an error; waits for it.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let (here, there) = wasmpool::objects::Pipe::new();
+    /// assert!(!here.poll(Some(Duration::from_millis(1))));
+    /// there.send(b"news", None)?;
+    /// assert!(here.poll(None));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn poll(&self, timeout: Option<Duration>) -> bool {
         ask(&self.object(), self.handle.host, Op::Poll, timeout, None).0 == Answer::Flag(true)
     }
 
     /// The same without a thread that waits: completes when [`receive`](PipeEnd::receive) would return at once. A future
     /// that is dropped has changed nothing.
+    ///
+    /// ```
+    /// # use std::{pin::pin, task::{Context, Waker}};
+    /// let (here, there) = wasmpool::objects::Pipe::new();
+    /// let mut ready = pin!(here.poll_async());
+    /// # let mut context = Context::from_waker(Waker::noop());
+    /// assert!(ready.as_mut().poll(&mut context).is_pending());
+    /// there.send(b"news", None)?;
+    /// assert!(ready.as_mut().poll(&mut context).is_ready());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn poll_async(&self) -> impl Future<Output = ()> + Send + use<> {
         let call = future::call(self.object(), self.handle.host, Op::Poll(None), None);
         async move { drop(call.await) }
     }
 
     /// Sends no more: the other end receives what was sent, then an end of file. This end still receives.
+    ///
+    /// ```
+    /// let (here, there) = wasmpool::objects::Pipe::new();
+    /// here.send(b"question", None)?;
+    /// here.finish();
+    /// assert_eq!(there.receive(None)?, b"question");
+    /// assert!(there.receive(None).is_err(), "there is no second one");
+    /// there.send(b"answer", None)?;
+    /// assert_eq!(here.receive(None)?, b"answer");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn finish(&self) {
         self.tell(Op::Finish);
     }

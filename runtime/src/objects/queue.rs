@@ -53,9 +53,21 @@ pub struct Queue {
 }
 
 /// A queue made by [`Queue::joinable`].
+///
+/// ```
+/// use wasmpool::objects::{JoinableQueue, Queue};
+///
+/// let jobs: JoinableQueue = Queue::joinable();
+/// ```
 pub type JoinableQueue = Queue;
 
 /// How a queue is made.
+///
+/// ```
+/// use wasmpool::objects::Queue;
+///
+/// let jobs = Queue::builder().messages(100).bytes(1 << 20).joinable(true).name("jobs").build();
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct QueueBuilder {
@@ -64,6 +76,18 @@ pub struct QueueBuilder {
 }
 
 /// Why a message was not put.
+///
+/// ```
+/// use wasmpool::objects::{PutError, Queue};
+///
+/// let queue = Queue::builder().messages(1).bytes(4).build();
+/// queue.try_put("one")?;
+/// assert!(matches!(queue.try_put("two"), Err(PutError::Full)));
+/// assert!(matches!(queue.put("three", None), Err(PutError::TooLarge(4))));
+/// queue.close();
+/// assert!(matches!(queue.put("end", None), Err(PutError::Closed)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Error)]
 pub enum PutError {
     /// There was no room until the timeout passed.
@@ -86,6 +110,15 @@ pub enum PutError {
 }
 
 /// Why there is no message.
+///
+/// ```
+/// use wasmpool::objects::{GetError, Queue};
+///
+/// let queue = Queue::new();
+/// assert!(matches!(queue.try_get(), Err(GetError::Empty)));
+/// queue.close();
+/// assert!(matches!(queue.get(None), Err(GetError::Closed)));
+/// ```
 #[derive(Debug, Error)]
 pub enum GetError {
     /// No message came until the timeout passed.
@@ -103,6 +136,13 @@ pub enum GetError {
 }
 
 /// Why a message was not confirmed.
+///
+/// ```
+/// use wasmpool::objects::{Queue, TaskDoneError};
+///
+/// assert_eq!(Queue::new().task_done(), Err(TaskDoneError::NotJoinable));
+/// assert_eq!(Queue::joinable().task_done(), Err(TaskDoneError::NothingOwed));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum TaskDoneError {
     /// The queue is not joinable: it does not count what is dealt with.
@@ -114,6 +154,17 @@ pub enum TaskDoneError {
 }
 
 /// Messages that were delivered as often as they may be, each time to a worker that ended before it confirmed them.
+///
+/// ```
+/// let jobs = wasmpool::objects::Queue::joinable();
+/// // After workers were killed at it three times, a message lies here.
+/// let dead = jobs.dead_letters()?;
+/// for message in &dead.messages {
+///     eprintln!("given up: {}", String::from_utf8_lossy(message));
+/// }
+/// assert_eq!(dead.dropped, 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeadLetters {
     /// The messages, in the order in which they were given up.
@@ -124,17 +175,45 @@ pub struct DeadLetters {
 
 impl Queue {
     /// A queue of at most 65,536 messages and 64 MiB.
+    ///
+    /// ```
+    /// let queue = wasmpool::objects::Queue::new();
+    /// queue.put("hello", None)?;
+    /// assert_eq!(queue.get(None)?, b"hello");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[allow(clippy::new_without_default)]
     pub fn new() -> Queue {
         Queue::builder().build()
     }
 
     /// A queue, with the same bounds, that counts what is dealt with.
+    ///
+    /// ```
+    /// let jobs = wasmpool::objects::Queue::joinable();
+    /// jobs.put("a page", None)?;
+    /// let page = jobs.get(None)?;
+    /// // A worker that ends between the two gives the message back.
+    /// jobs.task_done()?;
+    /// assert!(jobs.join(None));
+    /// # drop(page);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn joinable() -> JoinableQueue {
         Queue::builder().joinable(true).build()
     }
 
     /// A queue with other options than those of [`new`](Queue::new).
+    ///
+    /// ```
+    /// use wasmpool::objects::{PutError, Queue};
+    ///
+    /// let queue = Queue::builder().messages(2).build();
+    /// queue.try_put("a")?;
+    /// queue.try_put("b")?;
+    /// assert!(matches!(queue.try_put("c"), Err(PutError::Full)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn builder() -> QueueBuilder {
         let options = QueueOptions {
             messages: MESSAGES,
@@ -150,6 +229,18 @@ impl Queue {
 
     /// Appends a message, waiting for room.
     ///
+    /// ```
+    /// use std::time::Duration;
+    /// use wasmpool::objects::{PutError, Queue};
+    ///
+    /// let queue = Queue::builder().messages(1).build();
+    /// queue.put(b"first", None)?;
+    /// // Nobody gets: there is no room in time.
+    /// let second = queue.put(b"second", Some(Duration::from_millis(1)));
+    /// assert!(matches!(second, Err(PutError::Full)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// Says [`PutError`]; the message was not put.
     pub fn put(
@@ -164,6 +255,18 @@ impl Queue {
 
     /// The same without a thread that waits. Nothing happens before the future is first polled; one that is dropped while
     /// it waits has put nothing.
+    ///
+    /// ```
+    /// # use std::{pin::pin, task::{Context, Waker}};
+    /// let queue = wasmpool::objects::Queue::builder().messages(1).build();
+    /// queue.put("first", None)?;
+    /// let mut put = pin!(queue.put_async(b"second"));
+    /// # let mut context = Context::from_waker(Waker::noop());
+    /// assert!(put.as_mut().poll(&mut context).is_pending());
+    /// queue.get(None)?;
+    /// assert!(put.as_mut().poll(&mut context).is_ready());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As [`put`](Queue::put), but never [`PutError::Full`].
@@ -182,6 +285,15 @@ impl Queue {
 
     /// Appends a message if there is room now: `put_nowait`.
     ///
+    /// ```
+    /// use wasmpool::objects::{PutError, Queue};
+    ///
+    /// let queue = Queue::builder().messages(1).build();
+    /// queue.try_put("first")?;
+    /// assert!(matches!(queue.try_put("second"), Err(PutError::Full)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`put`](Queue::put).
     pub fn try_put(&self, message: impl AsRef<[u8]>) -> Result<(), PutError> {
@@ -189,6 +301,14 @@ impl Queue {
     }
 
     /// Appends a value, as the bytes that serde and postcard make of it.
+    ///
+    /// ```
+    /// let queue = wasmpool::objects::Queue::new();
+    /// queue.put_value(&("page", 7u32), None)?;
+    /// let (what, number): (String, u32) = queue.get_value(None)?;
+    /// assert_eq!((what.as_str(), number), ("page", 7));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As [`put`](Queue::put), and [`PutError::Encode`].
@@ -205,6 +325,17 @@ impl Queue {
 
     /// Takes the first message, waiting for one.
     ///
+    /// ```
+    /// use std::time::Duration;
+    /// use wasmpool::objects::{GetError, Queue};
+    ///
+    /// let queue = Queue::new();
+    /// queue.put("hello", None)?;
+    /// assert_eq!(queue.get(None)?, b"hello");
+    /// assert!(matches!(queue.get(Some(Duration::from_millis(1))), Err(GetError::Empty)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// Says [`GetError`].
     pub fn get(&self, timeout: Option<Duration>) -> Result<Vec<u8>, GetError> {
@@ -212,6 +343,15 @@ impl Queue {
     }
 
     /// Takes the first message if there is one now: `get_nowait`.
+    ///
+    /// ```
+    /// let queue = wasmpool::objects::Queue::new();
+    /// queue.put("hello", None)?;
+    /// while let Ok(message) = queue.try_get() {
+    ///     println!("{}", String::from_utf8_lossy(&message));
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As [`get`](Queue::get).
@@ -222,6 +362,18 @@ impl Queue {
     /// Takes the first message, which is a value as [`put_value`](Queue::put_value) puts it. The message may come from a
     /// worker: what is decoded is its word.
     ///
+    /// ```
+    /// use wasmpool::objects::{GetError, Queue};
+    ///
+    /// let queue = Queue::new();
+    /// queue.put_value(&42u32, None)?;
+    /// assert_eq!(queue.get_value::<u32>(None)?, 42);
+    ///
+    /// queue.put("no such value", None)?;
+    /// assert!(matches!(queue.get_value::<bool>(None), Err(GetError::Decode(_))));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`get`](Queue::get), and [`GetError::Decode`].
     pub fn get_value<T: DeserializeOwned>(&self, timeout: Option<Duration>) -> Result<T, GetError> {
@@ -231,6 +383,18 @@ impl Queue {
 
     /// As [`get`](Queue::get) without a thread that waits: the first of several queues is had by waiting for all of them.
     /// A future that is dropped has taken nothing.
+    ///
+    /// ```
+    /// # use std::{pin::pin, task::{Context, Poll, Waker}};
+    /// let queue = wasmpool::objects::Queue::new();
+    /// let mut get = pin!(queue.get_async());
+    /// # let mut context = Context::from_waker(Waker::noop());
+    /// assert!(get.as_mut().poll(&mut context).is_pending());
+    /// queue.put("hello", None)?;
+    /// let Poll::Ready(message) = get.as_mut().poll(&mut context) else { panic!("it is there") };
+    /// assert_eq!(message?, b"hello");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As [`get`](Queue::get), but never [`GetError::Empty`].
@@ -271,6 +435,14 @@ impl Queue {
     }
 
     /// How many messages wait to be taken: `qsize`. By the time it is looked at, the number may be another.
+    ///
+    /// ```
+    /// let queue = wasmpool::objects::Queue::new();
+    /// queue.put("a", None)?;
+    /// queue.put("b", None)?;
+    /// assert_eq!(queue.len(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn len(&self) -> usize {
         match tell(&Object::from(self), self.handle.host, Op::Length).0 {
             Answer::Number(messages) => usize::try_from(messages).unwrap_or(usize::MAX),
@@ -279,6 +451,11 @@ impl Queue {
     }
 
     /// Whether no message waits to be taken. By the time it is looked at, one may.
+    ///
+    /// ```
+    /// let queue = wasmpool::objects::Queue::new();
+    /// assert!(queue.is_empty());
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -287,11 +464,34 @@ impl Queue {
     ///
     /// In a joinable queue a consumer gets [`GetError::Closed`] once no message can come back: while others owe
     /// confirmations it waits for them, unless it owes some itself and they wait as well.
+    ///
+    /// ```
+    /// let queue = wasmpool::objects::Queue::new();
+    /// queue.put("the last one", None)?;
+    /// queue.close();
+    /// assert!(queue.put("too late", None).is_err());
+    /// // What was put before is still there; then comes the end.
+    /// assert_eq!(queue.get(None)?, b"the last one");
+    /// assert!(queue.get(None).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn close(&self) {
         tell(&Object::from(self), self.handle.host, Op::Close);
     }
 
     /// Says that the message which the host got first, of those not yet dealt with, has been dealt with.
+    ///
+    /// ```
+    /// use wasmpool::objects::TaskDoneError;
+    ///
+    /// let jobs = wasmpool::objects::Queue::joinable();
+    /// jobs.put("a page", None)?;
+    /// let page = jobs.get(None)?;
+    /// println!("{}", String::from_utf8_lossy(&page));
+    /// jobs.task_done()?;
+    /// assert_eq!(jobs.task_done(), Err(TaskDoneError::NothingOwed));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// If nothing is owed, or the queue is not joinable.
@@ -305,6 +505,18 @@ impl Queue {
 
     /// Waits until every message that was ever put has been taken and, in a joinable queue, confirmed, or put aside as a
     /// [dead letter](Queue::dead_letters). False if the timeout passed first.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let jobs = wasmpool::objects::Queue::joinable();
+    /// jobs.put("a page", None)?;
+    /// jobs.get(None)?;
+    /// assert!(!jobs.join(Some(Duration::from_millis(1))), "it was taken, and is not confirmed");
+    /// jobs.task_done()?;
+    /// assert!(jobs.join(None));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn join(&self, timeout: Option<Duration>) -> bool {
         ask(
             &Object::from(self),
@@ -318,12 +530,30 @@ impl Queue {
 
     /// How many messages of a queue that is not joinable were delivered to workers that ended before they did anything
     /// else: whether they were looked at is not known.
+    ///
+    /// ```
+    /// let queue = wasmpool::objects::Queue::new();
+    /// // Let workers get from it; then:
+    /// if queue.lost() > 0 {
+    ///     eprintln!("{} messages went down with workers", queue.lost());
+    /// }
+    /// # assert_eq!(queue.lost(), 0);
+    /// ```
     pub fn lost(&self) -> u64 {
         self.look(|queue| queue.lost()).unwrap_or(0)
     }
 
     /// Takes out the messages of a joinable queue that were delivered [as often as they may
     /// be](QueueBuilder::deliveries).
+    ///
+    /// ```
+    /// let jobs = wasmpool::objects::Queue::builder().joinable(true).deliveries(1).build();
+    /// // A message that ends the worker which handles it is not delivered for ever.
+    /// for message in jobs.dead_letters()?.messages {
+    ///     eprintln!("nobody survived {message:?}");
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// If the system has no memory for them; then they are gone.
@@ -353,18 +583,38 @@ fn put(answer: Answer) -> Result<(), PutError> {
 
 impl QueueBuilder {
     /// Messages that wait to be taken, at most; at least 1. By default 65,536.
+    ///
+    /// ```
+    /// use wasmpool::objects::Queue;
+    ///
+    /// let queue = Queue::builder().messages(1).build();
+    /// queue.try_put("a")?;
+    /// assert!(queue.try_put("b").is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn messages(mut self, messages: usize) -> QueueBuilder {
         self.options.messages = messages.max(1);
         self
     }
 
     /// Bytes of the messages that wait to be taken together, at most, and so of one message. By default 64 MiB.
+    ///
+    /// ```
+    /// use wasmpool::objects::{PutError, Queue};
+    ///
+    /// let queue = Queue::builder().bytes(1024).build();
+    /// assert!(matches!(queue.try_put([0; 1025]), Err(PutError::TooLarge(1024))));
+    /// ```
     pub fn bytes(mut self, bytes: u64) -> QueueBuilder {
         self.options.bytes = bytes;
         self
     }
 
     /// Whether it counts what is dealt with. By default it does not.
+    ///
+    /// ```
+    /// let jobs = wasmpool::objects::Queue::builder().joinable(true).messages(10).build();
+    /// ```
     pub fn joinable(mut self, joinable: bool) -> QueueBuilder {
         self.options.joinable = joinable;
         self
@@ -372,18 +622,32 @@ impl QueueBuilder {
 
     /// How often a message of a joinable queue is delivered at most, at least 1: once more each time that a worker ends
     /// before it confirmed it. Then it is a [dead letter](Queue::dead_letters). By default 3.
+    ///
+    /// ```
+    /// // Each message gets one worker, and no second one.
+    /// let jobs = wasmpool::objects::Queue::builder().joinable(true).deliveries(1).build();
+    /// ```
     pub fn deliveries(mut self, deliveries: u32) -> QueueBuilder {
         self.options.deliveries = deliveries.max(1);
         self
     }
 
     /// Calls it this in messages for people.
+    ///
+    /// ```
+    /// let jobs = wasmpool::objects::Queue::builder().name("jobs").build();
+    /// ```
     pub fn name(mut self, name: &str) -> QueueBuilder {
         self.name = Some(name.into());
         self
     }
 
     /// Makes the queue.
+    ///
+    /// ```
+    /// let queue = wasmpool::objects::Queue::builder().messages(10).build();
+    /// assert!(queue.is_empty());
+    /// ```
     pub fn build(self) -> Queue {
         let (name, options) = (self.name.as_deref(), self.options);
         let body = |id| QueueState::new(id, options);

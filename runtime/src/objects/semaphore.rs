@@ -36,6 +36,15 @@ pub struct Semaphore {
 }
 
 /// A unit of a semaphore. Given back when this is dropped.
+///
+/// ```
+/// let seats = wasmpool::objects::Semaphore::bounded(1);
+/// let seat = seats.acquire(None)?;
+/// assert_eq!(seats.value(), 0);
+/// drop(seat);
+/// assert_eq!(seats.value(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "the unit is given back at once"]
 pub struct Permit {
@@ -45,6 +54,17 @@ pub struct Permit {
 }
 
 /// Why a unit was not given to a semaphore.
+///
+/// ```
+/// use wasmpool::objects::{ReleaseError, Semaphore};
+///
+/// let seats = Semaphore::bounded(1);
+/// assert_eq!(seats.release(), Err(ReleaseError::TooMany(1)));
+/// let _seat = seats.acquire(None)?;
+/// // Nobody gives back what somebody else has.
+/// assert_eq!(seats.release(), Err(ReleaseError::NotHeld));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum ReleaseError {
     /// A bounded semaphore takes units only from those who took them: drop the [`Permit`].
@@ -57,11 +77,27 @@ pub enum ReleaseError {
 
 impl Semaphore {
     /// A semaphore with so many units, to which more may be given.
+    ///
+    /// ```
+    /// let rounds = wasmpool::objects::Semaphore::new(0);
+    /// rounds.release()?;
+    /// drop(rounds.acquire(None)?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn new(units: u32) -> Semaphore {
         Semaphore::with(units, false)
     }
 
     /// A semaphore with so many units, which never has more.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let licences = wasmpool::objects::Semaphore::bounded(1);
+    /// let _licence = licences.acquire(None)?;
+    /// assert!(licences.acquire(Some(Duration::ZERO)).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn bounded(units: u32) -> Semaphore {
         Semaphore::with(units, true)
     }
@@ -75,6 +111,10 @@ impl Semaphore {
     }
 
     /// Calls it this in messages for people.
+    ///
+    /// ```
+    /// let licences = wasmpool::objects::Semaphore::bounded(2).named("licences");
+    /// ```
     #[must_use]
     pub fn named(self, name: &str) -> Semaphore {
         with(|state| state.rename(self.handle.which, name));
@@ -82,6 +122,15 @@ impl Semaphore {
     }
 
     /// Takes one unit, waiting until there is one.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use wasmpool::objects::{AcquireError, Semaphore};
+    ///
+    /// let seats = Semaphore::new(0);
+    /// let none = seats.acquire(Some(Duration::from_millis(1)));
+    /// assert!(matches!(none, Err(AcquireError::TimedOut { .. })));
+    /// ```
     ///
     /// # Errors
     /// [`AcquireError::TimedOut`].
@@ -98,6 +147,14 @@ impl Semaphore {
 
     /// Gives one more unit to an unbounded semaphore.
     ///
+    /// ```
+    /// let items = wasmpool::objects::Semaphore::new(0);
+    /// items.release()?;
+    /// items.release()?;
+    /// assert_eq!(items.value(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// If it is bounded, or has 4,294,967,295 units.
     pub fn release(&self) -> Result<(), ReleaseError> {
@@ -109,6 +166,13 @@ impl Semaphore {
     }
 
     /// How many units are free. By the time it is looked at, the number may be another.
+    ///
+    /// ```
+    /// let seats = wasmpool::objects::Semaphore::bounded(3);
+    /// let _seat = seats.acquire(None)?;
+    /// assert_eq!(seats.value(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn value(&self) -> u32 {
         match tell(&Object::from(self), self.handle.host, Op::Value).0 {
             Answer::Number(units) => u32::try_from(units).unwrap_or(u32::MAX),
@@ -119,6 +183,16 @@ impl Semaphore {
 
 impl Permit {
     /// Whether a worker had this unit and ended without giving it back: look at what it stands for before relying on it.
+    ///
+    /// ```
+    /// let printers = wasmpool::objects::Semaphore::bounded(1);
+    /// let permit = printers.acquire(None)?;
+    /// if permit.was_abandoned() {
+    ///     // A worker was killed while it printed: reset the printer first.
+    /// }
+    /// # assert!(!permit.was_abandoned());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn was_abandoned(&self) -> bool {
         self.abandoned
     }
