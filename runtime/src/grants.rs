@@ -40,6 +40,7 @@ pub struct DirectoryGrant {
 
 /// A granted directory, opened.
 #[derive(Debug)]
+#[doc(hidden)]
 pub struct Directory {
     /// The directory.
     pub fd: OwnedFd,
@@ -51,6 +52,7 @@ pub struct Directory {
 
 /// What guests are granted, opened.
 #[derive(Debug, Default)]
+#[doc(hidden)]
 pub struct Granted {
     /// Directories.
     pub directories: Vec<Directory>,
@@ -62,6 +64,7 @@ pub struct Granted {
 
 /// What guests share with others, as a worker has it.
 #[derive(Debug, Default)]
+#[doc(hidden)]
 pub struct GrantedShared {
     /// The objects, by their numbers.
     pub grants: Vec<ObjectGrant>,
@@ -87,6 +90,7 @@ impl GrantedShared {
 
 impl DirectoryGrant {
     /// Opens it. What it means from now on is this directory, whatever becomes of its path.
+    #[doc(hidden)]
     pub fn open(&self) -> io::Result<Directory> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         Ok(Directory {

@@ -71,24 +71,32 @@ compile_error!(
 
 pub mod audit;
 pub mod bench;
+#[doc(hidden)]
 pub mod cache;
 pub mod catalogue;
 #[doc(hidden)]
 pub mod cli;
 pub mod encoding;
+#[doc(hidden)]
 pub mod engine;
 pub mod failure;
 pub mod grants;
+#[doc(hidden)]
 pub mod ids;
+#[doc(hidden)]
 pub mod ipc;
 pub mod limits;
 pub mod mode;
+pub mod module;
 pub mod monitor;
 pub mod objects;
 pub mod pipeline;
 pub mod pool;
+#[doc(hidden)]
 pub mod sandbox;
+#[doc(hidden)]
 pub mod sys;
+#[doc(hidden)]
 pub mod text;
 mod threads;
 pub mod worker;

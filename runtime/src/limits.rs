@@ -73,10 +73,12 @@ const WORKER_BYTES: u64 = 64 * MIB;
 
 /// Bytes that calls may copy out of a guest, besides twice a result: room for frames, and for values that are larger
 /// here than there.
+#[doc(hidden)]
 pub const CALL_BYTES: u64 = 64 * MIB;
 
 impl Limits {
     /// Bytes that a guest may have the host copy for one instance: a result twice, and small calls.
+    #[doc(hidden)]
     pub fn copied_bytes(&self) -> u64 {
         self.result_bytes
             .saturating_mul(2)
@@ -85,6 +87,7 @@ impl Limits {
 
     /// Bytes of private memory of a worker process, at most: its linear memories and tables, the stack, what calls
     /// copy, and a fixed part. What goes beyond is refused to the guest, or ends the worker.
+    #[doc(hidden)]
     pub fn worker_data_bytes(&self) -> u64 {
         let tables = u64::from(self.instances)
             .saturating_mul(self.table_elements)

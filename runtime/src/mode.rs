@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 /// How code is compiled. Code of one mode never runs in another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
+#[doc(hidden)]
 pub struct CodeMode {
     /// Code checks at loops and calls whether it is to stop: for threads, which cannot be killed, and for backtraces of
     /// items that are late.

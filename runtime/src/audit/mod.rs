@@ -32,6 +32,7 @@ pub mod junit;
 mod limits;
 mod native;
 mod own;
+#[doc(hidden)]
 pub mod probes;
 pub mod report;
 pub mod text;

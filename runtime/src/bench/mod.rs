@@ -19,6 +19,7 @@
 
 mod data;
 mod faults;
+#[doc(hidden)]
 pub mod floors;
 mod jobs;
 pub mod json;

@@ -145,6 +145,7 @@ pub struct Needs {
 
 impl Needs {
     /// The most that `limits` allow.
+    #[doc(hidden)]
     pub fn most(limits: &Limits) -> Self {
         Needs {
             memories: limits.instances,
@@ -169,6 +170,7 @@ pub struct OverLimit {
 
 impl OverLimit {
     /// The same, with its text made safe to print whoever sent it.
+    #[doc(hidden)]
     pub fn bounded(self) -> Self {
         OverLimit {
             what: printable(&self.what, MAX_TEXT_BYTES),
@@ -177,6 +179,7 @@ impl OverLimit {
     }
 
     /// `Err` if `needed` is more than `limit`.
+    #[doc(hidden)]
     pub fn test(what: &str, needed: u64, limit: u64) -> Result<(), Self> {
         if needed <= limit {
             Ok(())
@@ -236,6 +239,7 @@ impl Manifest {
     ///
     /// # Errors
     /// If the manifest breaks its bounds.
+    #[doc(hidden)]
     pub fn encode(&self) -> Result<Vec<u8>, ManifestError> {
         self.check().map_err(ManifestError::Bounds)?;
         let bytes = postcard::to_stdvec(self).map_err(|_| ManifestError::Malformed)?;
@@ -250,6 +254,7 @@ impl Manifest {
     /// # Errors
     /// If the bytes are no manifest, or one that breaks its bounds. Never panics, and takes memory in proportion to
     /// the bytes only.
+    #[doc(hidden)]
     pub fn decode(bytes: &[u8]) -> Result<Self, ManifestError> {
         if bytes.len() > MAX_ENCODED_BYTES {
             return Err(ManifestError::Bounds(format!("{} bytes", bytes.len())));
@@ -267,6 +272,7 @@ impl Manifest {
     ///
     /// # Errors
     /// The first bound that is broken. The message quotes nothing of the manifest.
+    #[doc(hidden)]
     pub fn check(&self) -> Result<(), String> {
         count("functions", self.functions.len(), MAX_FUNCTIONS)?;
         count("imports", self.imports.len(), MAX_IMPORTS)?;
@@ -359,6 +365,7 @@ pub struct Refusal {
 
 impl Refusal {
     /// The same, with its texts made safe to print whoever sent them.
+    #[doc(hidden)]
     pub fn bounded(self) -> Self {
         Refusal {
             message: printable(&self.message, MAX_TEXT_BYTES),

@@ -17,6 +17,8 @@ use serde::{Deserialize, Serialize};
 pub use client::{Unreachable, programs};
 pub use server::Monitor;
 
+pub use crate::sys::private::NotPrivate;
+
 use crate::objects::Depth;
 use crate::pool::Snapshot;
 use crate::text::printable;

@@ -26,6 +26,18 @@ use crate::objects::{Access, Barrier, Buffer, Condition, Event, Lock, PipeEnd, Q
 use crate::sandbox::layers::Rank;
 
 /// What a pool is opened with.
+///
+/// ```
+/// use std::time::Duration;
+/// use wasmpool::limits::{Limits, MIB};
+/// use wasmpool::pool::Pool;
+///
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+/// let limits = Limits::new().timeout(Duration::from_secs(2)).memory(64 * MIB);
+/// let pool = Pool::builder().workers(2).limits(limits).open("tasks.wasm")?;
+/// assert_eq!(pool.map::<_, i64>("square", [2i64, 3])?, [4, 9]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Default)]
 pub struct PoolBuilder {
     workers: Option<u32>,
@@ -57,12 +69,37 @@ const MOST_WORKERS: u32 = 1024;
 impl PoolBuilder {
     /// How many workers run items at the same time, 1 to 1024. Default: the processors that this process may use, with
     /// its control group's quota counted in.
+    ///
+    /// ```
+    /// # use wasmpool::pool::Pool;
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// let pool = Pool::builder().workers(3).open("tasks.wasm")?;
+    /// pool.ready()?;
+    /// assert_eq!(pool.snapshot().workers.len(), 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn workers(mut self, n: u32) -> Self {
         self.workers = Some(n.clamp(1, MOST_WORKERS));
         self
     }
 
     /// What an item may use. Default [`Limits::default`].
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use wasmpool::limits::Limits;
+    /// # use wasmpool::pool::{Error, Pool};
+    /// use wasmpool::failure::FailureKind;
+    ///
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// let limits = Limits::new().timeout(Duration::from_millis(100));
+    /// let pool = Pool::builder().limits(limits).open("tasks.wasm")?;
+    /// match pool.apply::<_, i64>("spin", 1i64) {
+    ///     Err(Error::Item { failure, .. }) => assert_eq!(failure.kind, FailureKind::Timeout),
+    ///     other => panic!("{other:?}"),
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
@@ -70,6 +107,17 @@ impl PoolBuilder {
 
     /// How far items are kept apart. Default [`Isolation::Shared`]; in deterministic mode, and where results are cached,
     /// [`Isolation::Instance`].
+    ///
+    /// ```
+    /// use wasmpool::mode::Isolation;
+    /// # use wasmpool::pool::Pool;
+    ///
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// // What one item leaves in memory, the next one does not see.
+    /// let pool = Pool::builder().isolation(Isolation::Instance).open("tasks.wasm")?;
+    /// # assert_eq!(pool.apply::<_, i64>("square", 3i64)?, 9);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn isolation(mut self, isolation: Isolation) -> Self {
         self.isolation = Some(isolation);
         self
@@ -81,6 +129,21 @@ impl PoolBuilder {
     ///
     /// A guest that does not come to look within half a second after its deadline, since it is in a host call, in an
     /// operation on much memory or stopped, is killed all the same; its failure has no backtrace.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use wasmpool::limits::Limits;
+    /// # use wasmpool::pool::{Error, Pool};
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// # let limits = Limits::new().timeout(Duration::from_millis(100));
+    /// let pool = Pool::builder().limits(limits).backtrace_on_timeout(true).open("tasks.wasm")?;
+    /// if let Err(Error::Item { failure, .. }) = pool.apply::<_, i64>("spin", 1i64) {
+    ///     for frame in &failure.backtrace {
+    ///         println!("  at {frame}");
+    ///     }
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn backtrace_on_timeout(mut self, on: bool) -> Self {
         self.backtrace_on_timeout = on;
         self
@@ -91,6 +154,17 @@ impl PoolBuilder {
     ///
     /// Code is compiled as for [`backtrace_on_timeout`](PoolBuilder::backtrace_on_timeout), with the same cost, and that takes
     /// no effect; debug information is not kept. Not with [`Isolation::Thread`].
+    ///
+    /// ```
+    /// # use wasmpool::pool::Pool;
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// let pool = Pool::builder().profile(1000).open("tasks.wasm")?;
+    /// let _: Vec<i64> = pool.map("square", 0..1000i64)?;
+    /// if let Some(profile) = pool.profile() {
+    ///     print!("{}", profile.folded());
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn profile(mut self, frequency: u32) -> Self {
         self.profile = Some(frequency.clamp(1, 10_000));
         self
@@ -108,18 +182,46 @@ impl PoolBuilder {
     ///
     /// Not the same in every run: whether an item meets its time limit, what a machine without memory does, and what is in
     /// granted directories, the times of files with it.
+    ///
+    /// ```
+    /// # use wasmpool::pool::Pool;
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// let run = |workers| {
+    ///     let pool = Pool::builder().workers(workers).deterministic(42).open("tasks.wasm")?;
+    ///     pool.map::<_, i64>("square", 0..100i64)
+    /// };
+    /// assert_eq!(run(1)?, run(2)?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn deterministic(mut self, seed: u64) -> Self {
         self.deterministic = Some(seed);
         self
     }
 
     /// A worker is replaced after so many items, at least 1. Default: never.
+    ///
+    /// ```
+    /// # use wasmpool::pool::Pool;
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// let pool = Pool::builder().workers(1).max_items_per_worker(10).open("tasks.wasm")?;
+    /// let _: Vec<i64> = pool.map("square", 0..25i64)?;
+    /// assert!(pool.stats().workers_started >= 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn max_items_per_worker(mut self, n: u32) -> Self {
         self.max_items_per_worker = Some(n.max(1));
         self
     }
 
     /// Whether compiled components are kept in the user's cache folder. Default true.
+    ///
+    /// ```
+    /// # use wasmpool::pool::Pool;
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// let pool = Pool::builder().cache(false).open("tasks.wasm")?;
+    /// assert!(!pool.stats().from_cache);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn cache(mut self, on: bool) -> Self {
         self.no_cache = !on;
         self
@@ -142,6 +244,17 @@ impl PoolBuilder {
     ///
     /// Not promised: that a result is kept. A worker that was taken over, or a machine whose processor computes another
     /// NaN or that had no memory left, leaves its result for the next run too.
+    ///
+    /// ```
+    /// # use wasmpool::pool::Pool;
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// let pool = Pool::builder().cache_results(true).open("squares.wasm")?;
+    /// let first: Vec<i64> = pool.map("square", 0..10i64)?;
+    /// let again: Vec<i64> = pool.map("square", 0..10i64)?;
+    /// assert_eq!(first, again);
+    /// assert_eq!(pool.stats().cached, 10);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn cache_results(mut self, on: bool) -> Self {
         self.cache_results = on;
         self
@@ -152,6 +265,18 @@ impl PoolBuilder {
     ///
     /// Two walls keep guests in it: WASI's own checks of paths, and landlock around the worker, where the kernel has it.
     /// Symbolic links that lead out of it are not followed. What one guest writes, all guests of the pool see.
+    ///
+    /// ```
+    /// # use wasmpool::pool::Pool;
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// # std::fs::create_dir("photos")?;
+    /// // Guests read what is in `photos`, as `/photos`, and can neither change it nor see anything else.
+    /// let pool = Pool::builder().directory("photos", "/photos", false).open("tasks.wasm")?;
+    ///
+    /// let missing = Pool::builder().directory("no-such-folder", "/photos", false).open("tasks.wasm");
+    /// assert_eq!(missing.unwrap_err().to_string(), "cannot grant the directory no-such-folder");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn directory(
         mut self,
         host_path: impl Into<PathBuf>,
@@ -167,12 +292,37 @@ impl PoolBuilder {
     }
 
     /// Grants guests an environment variable, through WASI. Default: none, and nothing of this process's own.
+    ///
+    /// ```
+    /// # use wasmpool::pool::Pool;
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// let pool = Pool::builder().env("LANG", "de_DE.UTF-8").open("tasks.wasm")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.grants.env.push((name.into(), value.into()));
         self
     }
 
     /// Grants all of these, in the place of what was granted before.
+    ///
+    /// ```
+    /// use wasmpool::grants::{DirectoryGrant, Grants};
+    /// # use wasmpool::pool::Pool;
+    ///
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// # std::fs::create_dir("photos")?;
+    /// let grants = Grants {
+    ///     directories: vec![DirectoryGrant {
+    ///         host_path: "photos".into(),
+    ///         guest_path: "/photos".into(),
+    ///         writable: false,
+    ///     }],
+    ///     ..Grants::default()
+    /// };
+    /// let pool = Pool::builder().grants(grants).open("tasks.wasm")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn grants(mut self, grants: Grants) -> Self {
         self.grants = grants;
         self
@@ -185,6 +335,15 @@ impl PoolBuilder {
     /// `Limits::start_timeout` together with the rest of the instance's start; one that fails ends the pool with
     /// [`Error::Start`]. The item travels as JSON, at most 32 KiB: large inputs are for a [`PoolBuilder::buffer`]. Its
     /// log messages are dropped.
+    ///
+    /// ```
+    /// # use wasmpool::pool::Pool;
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// // Each worker calls `start-at(1000)` before its first item.
+    /// let pool = Pool::builder().initializer("start-at", 1000i64).open("tasks.wasm")?;
+    /// assert_eq!(pool.apply::<_, i64>("above", 7i64)?, 1007);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn initializer<T: Serialize>(mut self, function: impl Into<String>, item: T) -> Self {
         let item = serde_json::to_vec(&item).map_err(|e| e.to_string());
         self.initializer = Some((function.into(), item));
@@ -204,6 +363,16 @@ impl PoolBuilder {
     ///
     /// A function that is no command takes no arguments: calling one is [`Error::Options`] then.
     ///
+    /// ```
+    /// # use wasmpool::pool::Pool;
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// // A program that prints its name and its arguments.
+    /// let pool = Pool::builder().args(["--name", "{}"]).open("args.wasm")?;
+    /// let out: String = pool.apply("run", "Ada")?;
+    /// assert_eq!(out, "args.wasm\n--name\nAda\n");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// [`Encoding::Raw`]: crate::encoding::Encoding::Raw
     pub fn args<A: Into<String>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
         self.args = args.into_iter().map(Into::into).collect();
@@ -211,12 +380,28 @@ impl PoolBuilder {
     }
 
     /// What a WASI command hears as its own name, its first argument. Default: the name of the module's file, or `command`.
+    ///
+    /// ```
+    /// # use wasmpool::pool::Pool;
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// let pool = Pool::builder().arg0("show").open("args.wasm")?;
+    /// assert_eq!(pool.apply::<_, String>("run", ())?, "show\n");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn arg0(mut self, name: impl Into<String>) -> Self {
         self.arg0 = Some(name.into());
         self
     }
 
     /// What the pool is called in messages about who waits for whom. Default: "the pool".
+    ///
+    /// ```
+    /// # use wasmpool::pool::Pool;
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// let pool = Pool::builder().name("thumbnails").open("tasks.wasm")?;
+    /// assert_eq!(pool.snapshot().name, "thumbnails");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
@@ -237,12 +422,37 @@ impl PoolBuilder {
     /// Of this and of all other objects: names are 1 to 64 printable ASCII characters without spaces, one object of its
     /// kind each, at most 128 of a pool. Not in deterministic mode. An item that waits is not excused from its
     /// time limit.
+    ///
+    /// ```
+    /// use wasmpool::objects::Queue;
+    /// use wasmpool::pool::Direction;
+    /// # use wasmpool::pool::Pool;
+    ///
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// let greetings = Queue::new();
+    /// let pool = Pool::builder().queue("greetings", &greetings, Direction::Put).open("tasks.wasm")?;
+    /// // The task opens the queue by that name, and puts its item into it.
+    /// let _: Option<()> = pool.apply("greet", "hello")?;
+    /// assert_eq!(greetings.get(None)?, b"hello");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn queue(self, name: impl Into<String>, queue: &Queue, direction: Direction) -> Self {
         self.share(name, Share::Queue(queue.clone(), direction))
     }
 
     /// Grants guests one end of a pipe, under a name. One instance holds it at a time; when that closes it, or ends, it
     /// is closed for good.
+    ///
+    /// ```
+    /// use wasmpool::objects::Pipe;
+    /// # use wasmpool::pool::Pool;
+    ///
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// let (here, there) = Pipe::new();
+    /// let pool = Pool::builder().workers(1).pipe("questions", there).open("tasks.wasm")?;
+    /// here.send(b"who are you?", None)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn pipe(self, name: impl Into<String>, end: PipeEnd) -> Self {
         self.share(name, Share::PipeEnd(end.into_object()))
     }
@@ -251,31 +461,99 @@ impl PoolBuilder {
     ///
     /// What is granted for reading is mapped so that not even a worker that is no longer its guest's keeper can write.
     /// In a pool of threads guests cannot attach buffers, only copy.
+    ///
+    /// ```
+    /// use wasmpool::objects::{Access, Buffer};
+    /// # use wasmpool::pool::Pool;
+    ///
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// let model = Buffer::from_bytes(b"much data, which no worker gets a copy of")?;
+    /// let pool = Pool::builder().buffer("model", &model, Access::ReadOnly).open("tasks.wasm")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn buffer(self, name: impl Into<String>, buffer: &Buffer, access: Access) -> Self {
         self.share(name, Share::Buffer(buffer.clone(), access))
     }
 
     /// Grants guests a lock, under a name.
+    ///
+    /// ```
+    /// use wasmpool::objects::Lock;
+    /// # use wasmpool::pool::Pool;
+    ///
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// let lock = Lock::new();
+    /// let pool = Pool::builder().lock("ledger", &lock).open("tasks.wasm")?;
+    /// // The host uses the same lock: no task has it now.
+    /// let guard = lock.acquire(None)?;
+    /// # drop(guard);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn lock(self, name: impl Into<String>, lock: &Lock) -> Self {
         self.share(name, Share::Lock(lock.clone()))
     }
 
     /// Grants guests a semaphore, under a name.
+    ///
+    /// ```
+    /// use wasmpool::objects::Semaphore;
+    /// # use wasmpool::pool::Pool;
+    ///
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// // Eight workers, of which three at a time have a licence.
+    /// let licences = Semaphore::bounded(3);
+    /// let pool = Pool::builder().workers(8).semaphore("licences", &licences).open("tasks.wasm")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn semaphore(self, name: impl Into<String>, semaphore: &Semaphore) -> Self {
         self.share(name, Share::Semaphore(semaphore.clone()))
     }
 
     /// Grants guests an event, under a name.
+    ///
+    /// ```
+    /// use wasmpool::objects::Event;
+    /// # use wasmpool::pool::Pool;
+    ///
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// let stop = Event::new();
+    /// let pool = Pool::builder().event("stop", &stop).open("tasks.wasm")?;
+    /// stop.set();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn event(self, name: impl Into<String>, event: &Event) -> Self {
         self.share(name, Share::Event(event.clone()))
     }
 
     /// Grants guests a condition, under a name, and with it its lock.
+    ///
+    /// ```
+    /// use wasmpool::objects::{Condition, Lock};
+    /// # use wasmpool::pool::Pool;
+    ///
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// let lock = Lock::new();
+    /// let restocked = Condition::new(&lock);
+    /// let pool = Pool::builder().condition("restocked", &restocked).open("tasks.wasm")?;
+    /// restocked.notify_all(&lock.acquire(None)?)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn condition(self, name: impl Into<String>, condition: &Condition) -> Self {
         self.share(name, Share::Condition(condition.clone()))
     }
 
     /// Grants guests a barrier, under a name.
+    ///
+    /// ```
+    /// use wasmpool::objects::Barrier;
+    /// # use wasmpool::pool::Pool;
+    ///
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// // Two tasks and the host wait for each other.
+    /// let start = Barrier::new(3);
+    /// let pool = Pool::builder().workers(2).barrier("start", &start).open("tasks.wasm")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn barrier(self, name: impl Into<String>, barrier: &Barrier) -> Self {
         self.share(name, Share::Barrier(barrier.clone()))
     }
@@ -283,6 +561,18 @@ impl PoolBuilder {
     /// Whether the pool refuses to open where a layer of the wall around its processes cannot be had: see
     /// [`Layer`](crate::sandbox::layers::Layer). Default false: it opens, with a warning, as long as the floor is there
     /// (seccomp, resource limits, no privileges).
+    ///
+    /// ```
+    /// use wasmpool::pool::{Error, Pool};
+    ///
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// match Pool::builder().strict(true).open("tasks.wasm") {
+    ///     Ok(_) => println!("every layer is in force"),
+    ///     Err(Error::Protection { missing }) => println!("this machine does not have {missing:?}"),
+    ///     Err(error) => return Err(error.into()),
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn strict(mut self, on: bool) -> Self {
         self.strict = on;
         self
@@ -297,6 +587,25 @@ impl PoolBuilder {
 
     /// Called with every message of guests, in order for each item, on some thread of the pool or of its user. It must
     /// not panic.
+    ///
+    /// ```
+    /// # use wasmpool::pool::Pool;
+    /// # use std::sync::{Arc, Mutex};
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// # let said = Arc::new(Mutex::new(Vec::new()));
+    /// # let also = said.clone();
+    /// let pool = Pool::builder()
+    ///     .on_log(move |record| {
+    ///         println!("item {}: {}", record.index, record.message);
+    /// #       also.lock().unwrap().push(record.message.to_owned());
+    ///     })
+    ///     .open("tasks.wasm")?;
+    /// let _: Vec<Option<()>> = pool.map("say", ["one", "two"])?;
+    /// # drop(pool);
+    /// # said.lock().unwrap().sort();
+    /// # assert_eq!(*said.lock().unwrap(), ["one", "two"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn on_log(mut self, f: impl Fn(&LogRecord<'_>) + Send + Sync + 'static) -> Self {
         self.on_log = Some(Box::new(f));
         self
@@ -304,6 +613,13 @@ impl PoolBuilder {
 
     /// Called with warnings of the pool itself while it is opened, and if results cannot be kept any more. Default: they are
     /// dropped.
+    ///
+    /// ```
+    /// # use wasmpool::pool::Pool;
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// let pool = Pool::builder().on_warning(|warning| eprintln!("{warning}")).open("tasks.wasm")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn on_warning(mut self, f: impl Fn(&str) + Send + Sync + 'static) -> Self {
         self.on_warning = Some(Arc::new(f));
         self
@@ -311,12 +627,30 @@ impl PoolBuilder {
 
     /// Records what happens in the pool, for [`Pool::recording`]. Default off. Costs the host a few nanoseconds an item and
     /// up to 20 MB, and a worker's end a look at what its process has used, 30 µs.
+    ///
+    /// ```
+    /// # use wasmpool::pool::Pool;
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// let pool = Pool::builder().record(true).open("tasks.wasm")?;
+    /// let _: Vec<i64> = pool.map("square", 0..100i64)?;
+    /// assert_eq!(pool.recording().map(|recording| recording.latency.count), Some(100));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn record(mut self, on: bool) -> Self {
         self.record = on;
         self
     }
 
     /// Opens a pool of the module in a file.
+    ///
+    /// ```
+    /// use wasmpool::pool::{Error, Pool};
+    ///
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// let pool = Pool::builder().open("tasks.wasm")?;
+    /// assert!(matches!(Pool::builder().open("no-such-file"), Err(Error::Read { .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// If the file cannot be read or is larger than `limits.module_bytes`, and those of [`PoolBuilder::open_bytes`].
@@ -331,6 +665,23 @@ impl PoolBuilder {
     /// Opens a pool of a module: a component, a core module with component metadata or with `_start`, or the text of any.
     ///
     /// Compiles it, unless it is in the cache, and starts the workers; does not wait until they are ready.
+    ///
+    /// ```
+    /// use wasmpool::pool::{Error, Pool};
+    ///
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// let module = br#"
+    ///     (component
+    ///       (core module $math
+    ///         (func (export "double") (param i64) (result i64) (i64.shl (local.get 0) (i64.const 1))))
+    ///       (core instance $math (instantiate $math))
+    ///       (func (export "double") (param "x" s64) (result s64) (canon lift (core func $math "double"))))"#;
+    /// let pool = Pool::builder().open_bytes(module)?;
+    /// assert_eq!(pool.apply::<_, i64>("double", 21i64)?, 42);
+    ///
+    /// assert!(matches!(Pool::builder().open_bytes(b"no module"), Err(Error::Module(_))));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// If options contradict one another, the module cannot be used, or processes cannot be started.
@@ -440,6 +791,14 @@ impl PoolBuilder {
 
     /// Describes a module as [`inspect`] does, within the builder's limits; what is compiled for it is looked for in the
     /// cache, and kept there.
+    ///
+    /// ```
+    /// # use wasmpool::pool::Pool;
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// let manifest = Pool::builder().describe(&std::fs::read("tasks.wasm")?)?;
+    /// assert_eq!(manifest.functions[0].signature(), "square: func(x: s64) -> s64");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As [`inspect`].
@@ -619,6 +978,18 @@ fn read_module(path: &Path, limits: &Limits) -> Result<Vec<u8>, Error> {
 }
 
 /// Describes a module without running any of it: a process of its own reads and compiles it.
+///
+/// ```
+/// use wasmpool::limits::Limits;
+///
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+/// let manifest = wasmpool::pool::inspect(&std::fs::read("tasks.wasm")?, &Limits::new())?;
+/// for function in &manifest.functions {
+///     println!("{}", function.signature());
+/// }
+/// assert_eq!(manifest.missing_imports().count(), 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// If the module cannot be used, or the process cannot be started.

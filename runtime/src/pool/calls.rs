@@ -49,13 +49,15 @@ pub(super) fn decode<R: DeserializeOwned>(
 impl Pool {
     /// Runs a function on every item and returns the results in the items' order; as `Pool.map`.
     ///
-    /// ```no_run
-    /// # fn main() -> Result<(), wasmpool::pool::Error> {
-    /// # let pool = wasmpool::pool::Pool::builder().open("tasks.wasm")?;
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
     /// let squares: Vec<i64> = pool.map("square", 1..=5i64)?;
     /// assert_eq!(squares, [1, 4, 9, 16, 25]);
-    /// # Ok(())
-    /// # }
+    ///
+    /// let error = pool.map::<_, i64>("inverse", [4i64, 0, 2]).unwrap_err();
+    /// assert!(error.to_string().starts_with("item 1: trap: "));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
@@ -79,13 +81,12 @@ impl Pool {
 
     /// The same for a function of several parameters: each item is a tuple of them.
     ///
-    /// ```no_run
-    /// # fn main() -> Result<(), wasmpool::pool::Error> {
-    /// # let pool = wasmpool::pool::Pool::builder().open("tasks.wasm")?;
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
     /// let sums: Vec<i64> = pool.starmap("add", [(1i64, 2i64), (3, 4)])?;
     /// assert_eq!(sums, [3, 7]);
-    /// # Ok(())
-    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
@@ -107,18 +108,20 @@ impl Pool {
     ///
     /// A failed item is an `Err(Error::Item)` in its place; the others go on.
     ///
-    /// ```no_run
-    /// # fn main() -> Result<(), wasmpool::pool::Error> {
-    /// # let pool = wasmpool::pool::Pool::builder().open("tasks.wasm")?;
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+    /// let mut found = Vec::new();
+    /// // Without an end: as many are taken as are needed, and a bounded number ahead.
     /// for result in pool.imap::<i64, i64, _>("square", 1..)? {
     ///     match result {
     ///         Ok(square) if square > 1000 => break,
-    ///         Ok(square) => println!("{square}"),
+    ///         Ok(square) => found.push(square),
     ///         Err(error) => eprintln!("{error}"),
     ///     }
     /// }
-    /// # Ok(())
-    /// # }
+    /// assert_eq!(found.last(), Some(&(31 * 31)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
@@ -141,15 +144,16 @@ impl Pool {
 
     /// The results one by one, as they are ready.
     ///
-    /// ```no_run
-    /// # fn main() -> Result<(), wasmpool::pool::Error> {
-    /// # let pool = wasmpool::pool::Pool::builder().open("tasks.wasm")?;
-    /// let texts = ["first page", "second page"];
-    /// for words in pool.imap_unordered::<_, u64, _>("count-words", texts)? {
-    ///     println!("{}", words?);
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+    /// let texts = ["first page", "the second page"];
+    /// let mut words = 0;
+    /// for result in pool.imap_unordered::<_, u64, _>("count-words", texts)? {
+    ///     words += result?;
     /// }
-    /// # Ok(())
-    /// # }
+    /// assert_eq!(words, 5);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
@@ -174,21 +178,19 @@ impl Pool {
 
     /// The same with options of its own. Their encodings are not used: values choose theirs.
     ///
-    /// ```no_run
-    /// # fn main() -> Result<(), wasmpool::pool::Error> {
-    /// # let pool = wasmpool::pool::Pool::builder().open("tasks.wasm")?;
+    /// ```
     /// use wasmpool::pool::{ChunkSize, JobOptions};
     ///
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
     /// let options = JobOptions {
     ///     chunk_size: ChunkSize::Items(100),
     ///     retries: 3,
     ///     ..JobOptions::default()
     /// };
-    /// for square in pool.imap_with::<i64, i64, _>("square", 0..1000, options)? {
-    ///     println!("{}", square?);
-    /// }
-    /// # Ok(())
-    /// # }
+    /// let squares = pool.imap_with::<i64, i64, _>("square", 0..1000, options)?;
+    /// assert_eq!(squares.map(|square| square.unwrap()).max(), Some(999 * 999));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
@@ -225,13 +227,12 @@ impl Pool {
 
     /// Runs a function on one item; as `Pool.apply`.
     ///
-    /// ```no_run
-    /// # fn main() -> Result<(), wasmpool::pool::Error> {
-    /// # let pool = wasmpool::pool::Pool::builder().open("tasks.wasm")?;
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
     /// let square: i64 = pool.apply("square", 7i64)?;
     /// assert_eq!(square, 49);
-    /// # Ok(())
-    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
@@ -246,18 +247,18 @@ impl Pool {
 
     /// Runs a function on one item and returns at once; as `Pool.apply_async`.
     ///
-    /// ```no_run
-    /// # fn main() -> Result<(), wasmpool::pool::Error> {
-    /// # let pool = wasmpool::pool::Pool::builder().open("tasks.wasm")?;
+    /// ```
     /// use std::time::Duration;
     ///
-    /// let mut handle = pool.submit::<_, i64>("square", 7i64)?;
-    /// if !handle.wait_timeout(Duration::from_secs(1)) {
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+    /// let mut handle = pool.submit::<_, i64>("spin", 7i64)?;
+    /// // This one never ends by itself.
+    /// if !handle.wait_timeout(Duration::from_millis(10)) {
     ///     handle.cancel();
     /// }
-    /// println!("{:?}", handle.wait());
-    /// # Ok(())
-    /// # }
+    /// assert!(handle.wait().unwrap_err().to_string().starts_with("item 0: cancelled: "));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
@@ -287,6 +288,19 @@ impl Pool {
 }
 
 /// The results of [`Pool::imap`]. Dropping it cancels what is left.
+///
+/// ```
+/// use wasmpool::pool::Error;
+///
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+/// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+/// let mut results = pool.imap::<i64, i64, _>("inverse", [4, 0, 2])?;
+/// assert_eq!(results.next().unwrap()?, 250);
+/// assert!(matches!(results.next(), Some(Err(Error::Item { index: 1, .. }))));
+/// assert_eq!(results.next().unwrap()?, 500);
+/// assert!(results.next().is_none());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Imap<I, R> {
     items: I,
     feeder: Option<Feeder>,

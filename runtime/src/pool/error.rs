@@ -13,6 +13,22 @@ use crate::sandbox::layers::Layer;
 use crate::text::{nearest, printable};
 
 /// Why a pool, or a whole job, cannot go on.
+///
+/// ```
+/// use wasmpool::failure::FailureKind;
+/// use wasmpool::pool::Error;
+///
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+/// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+/// match pool.apply::<_, i64>("inverse", 0i64) {
+///     Ok(inverse) => println!("{inverse}"),
+///     Err(Error::Item { index, failure }) => {
+///         assert_eq!((index, failure.kind), (0, FailureKind::Trap));
+///     }
+///     Err(error) => eprintln!("{error}: {}", error.hint().unwrap_or_default()),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -199,6 +215,14 @@ impl Error {
     }
 
     /// What to do about it, where something is known.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+    /// let error = pool.apply::<_, i64>("sqare", 3i64).unwrap_err();
+    /// assert_eq!(error.hint().as_deref(), Some("did you mean `square`?"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn hint(&self) -> Option<String> {
         match self {
             Error::Options { hint, .. } => Some((*hint).into()),

@@ -20,15 +20,15 @@ impl Pool {
     ///
     /// `Limits::result_bytes` bounds each value. An item whose worker is lost is not run again: what it emitted was taken.
     ///
-    /// ```no_run
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # wasmpool::worker::enter_if_asked();
-    /// let pool = wasmpool::pool::Pool::builder().open("primes.wasm")?;
-    /// for prime in pool.generate::<_, u64>("primes-from", 1u64)?.take(10) {
-    ///     println!("{}", prime?);
-    /// }
-    /// # Ok(())
-    /// # }
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+    /// let mut countdown = pool.generate::<_, u32>("countdown", 3i64)?;
+    /// assert_eq!(countdown.next().unwrap()?, 3);
+    /// assert_eq!(countdown.next().unwrap()?, 2);
+    /// // Dropped before its end: the task is cancelled.
+    /// drop(countdown);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
@@ -53,6 +53,19 @@ impl Pool {
     }
 
     /// As [`Pool::generate`], of an item that is encoded already; values come in the same encoding.
+    ///
+    /// ```
+    /// use wasmpool::encoding::Encoding;
+    /// use wasmpool::pool::Payload;
+    ///
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+    /// let item = Payload::Bytes(b"2".to_vec());
+    /// let texts = pool.generate_encoded("countdown", Encoding::Json, item)?;
+    /// let texts: Result<Vec<_>, _> = texts.map(|value| value.map(|bytes| bytes.into_vec())).collect();
+    /// assert_eq!(texts?, [b"2", b"1"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// Those of [`Pool::stream`].
@@ -85,6 +98,19 @@ impl Pool {
 
 /// The values that a task emits, as they came: see [`Pool::generate_encoded`]. The last one is an error if the task
 /// failed. Dropping it cancels the task.
+///
+/// ```
+/// # use wasmpool::encoding::Encoding;
+/// # use wasmpool::pool::Payload;
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+/// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+/// # let item = Payload::Bytes(b"2".to_vec());
+/// let mut values = pool.generate_encoded("countdown", Encoding::Json, item)?;
+/// while let Some(value) = values.next() {
+///     println!("{}", String::from_utf8_lossy(&value?));
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Values {
     results: Results,
     returned: Option<Bytes>,
@@ -92,11 +118,39 @@ pub struct Values {
 
 impl Values {
     /// What the task returned, once all that it emitted was taken; `None` before, and if it failed.
+    ///
+    /// ```
+    /// # use wasmpool::encoding::Encoding;
+    /// # use wasmpool::pool::Payload;
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+    /// # let item = Payload::Bytes(b"3".to_vec());
+    /// let mut values = pool.generate_encoded("countdown", Encoding::Json, item)?;
+    /// assert!(values.returned().is_none());
+    /// assert_eq!(values.by_ref().count(), 3);
+    /// assert_eq!(values.returned().map(|bytes| &bytes[..]), Some(&b"3"[..]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn returned(&self) -> Option<&Bytes> {
         self.returned.as_ref()
     }
 
     /// A handle that cancels the task from another thread.
+    ///
+    /// ```
+    /// # use wasmpool::encoding::Encoding;
+    /// # use wasmpool::pool::Payload;
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+    /// # let item = Payload::Bytes(b"1".to_vec());
+    /// let mut values = pool.generate_encoded("spin", Encoding::Json, item)?;
+    /// let canceller = values.canceller();
+    /// let thread = std::thread::spawn(move || canceller.cancel());
+    /// // Would wait for ever otherwise.
+    /// assert!(!matches!(values.next(), Some(Ok(_))));
+    /// # thread.join().unwrap();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn canceller(&self) -> Canceller {
         self.results.canceller()
     }
@@ -122,6 +176,15 @@ impl Iterator for Values {
 
 /// The values that a task emits: see [`Pool::generate`]. The last one is an error if the task failed. Dropping it cancels
 /// the task.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+/// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+/// let countdown = pool.generate::<_, u32>("countdown", 3i64)?;
+/// let numbers: Result<Vec<u32>, _> = countdown.collect();
+/// assert_eq!(numbers?, [3, 2, 1]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Generator<R> {
     values: Values,
     encoding: Encoding,
@@ -130,6 +193,17 @@ pub struct Generator<R> {
 
 impl<R> Generator<R> {
     /// What the task returned, once all that it emitted was taken; `None` before, and if it failed.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+    /// let mut countdown = pool.generate::<_, u32>("countdown", 3i64)?;
+    /// while let Some(number) = countdown.next() {
+    ///     println!("{}", number?);
+    /// }
+    /// assert_eq!(countdown.returned::<i64>().unwrap()?, 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::Codec`] if it is no `V`.

@@ -16,6 +16,15 @@ use crate::encoding::Encoding;
 use crate::failure::{Failure, FailureKind};
 
 /// One submitted item. A std [`Future`]; needs no runtime. Dropping it cancels the item.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+/// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+/// let handle = pool.submit::<_, i64>("square", 7i64)?;
+/// println!("something else, meanwhile");
+/// assert_eq!(handle.wait()?, 49);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Handle<R> {
     results: Results,
     encoding: Encoding,
@@ -34,17 +43,53 @@ impl<R> Handle<R> {
     }
 
     /// Whether the result is there: a failure counts as one.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+    /// let mut handle = pool.submit::<_, i64>("square", 7i64)?;
+    /// while !handle.is_ready() {
+    ///     std::thread::yield_now();
+    /// }
+    /// assert_eq!(handle.wait()?, 49);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn is_ready(&mut self) -> bool {
         self.poll(Waker::noop())
     }
 
     /// Cancels the item: if it runs, its worker is killed. The result, if it is not there yet, is a failure of kind
     /// `cancelled`.
+    ///
+    /// ```
+    /// use wasmpool::failure::FailureKind;
+    /// use wasmpool::pool::Error;
+    ///
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+    /// let handle = pool.submit::<_, i64>("spin", 1i64)?;
+    /// handle.cancel();
+    /// match handle.wait() {
+    ///     Err(Error::Item { failure, .. }) => assert_eq!(failure.kind, FailureKind::Cancelled),
+    ///     other => panic!("{other:?}"),
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn cancel(&self) {
         self.results.canceller().cancel();
     }
 
     /// Waits for the result, but no longer than `timeout`. False if it is not there then; the item goes on.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+    /// let mut handle = pool.submit::<_, i64>("spin", 1i64)?;
+    /// assert!(!handle.wait_timeout(Duration::from_millis(10)), "it goes on");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn wait_timeout(&mut self, timeout: Duration) -> bool {
         let start = Instant::now();
         let waker = thread_waker();
@@ -70,6 +115,18 @@ impl<R> Handle<R> {
 
 impl<R: DeserializeOwned> Handle<R> {
     /// Waits for the result.
+    ///
+    /// ```
+    /// use wasmpool::pool::Error;
+    ///
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+    /// assert_eq!(pool.submit::<_, i64>("square", 7i64)?.wait()?, 49);
+    /// // The result is there, but not of this type.
+    /// let wrong = pool.submit::<_, String>("square", 7i64)?.wait();
+    /// assert!(matches!(wrong, Err(Error::Codec { doing: "decoded", .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::Item`] if the item failed or was cancelled, [`Error::Codec`] if the result is no `R`.
@@ -113,16 +170,15 @@ impl<R: DeserializeOwned> Future for Handle<R> {
 /// Waits until `enough` handles have a result, or `timeout` passes; returns the positions of those that have one. As
 /// `concurrent.futures.wait`: 1 for the first, the number of handles for all.
 ///
-/// ```no_run
-/// # fn main() -> Result<(), wasmpool::pool::Error> {
-/// # let pool = wasmpool::pool::Pool::builder().open("tasks.wasm")?;
+/// ```
 /// use wasmpool::pool::wait;
 ///
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+/// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
 /// let mut handles = vec![pool.submit::<_, i64>("square", 3i64)?, pool.submit("square", 4i64)?];
 /// let first = wait(&mut handles, 1, None)[0];
-/// println!("{}", handles.swap_remove(first).wait()?);
-/// # Ok(())
-/// # }
+/// assert!([9, 16].contains(&handles.swap_remove(first).wait()?));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn wait<R>(handles: &mut [Handle<R>], enough: usize, timeout: Option<Duration>) -> Vec<usize> {
     let start = Instant::now();
@@ -147,17 +203,16 @@ pub fn wait<R>(handles: &mut [Handle<R>], enough: usize, timeout: Option<Duratio
 
 /// The results of handles as they come, each with the handle's position.
 ///
-/// ```no_run
-/// # fn main() -> Result<(), wasmpool::pool::Error> {
-/// # let pool = wasmpool::pool::Pool::builder().open("tasks.wasm")?;
+/// ```
 /// use wasmpool::pool::as_completed;
 ///
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+/// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
 /// let handles = [pool.submit::<_, i64>("square", 3i64)?, pool.submit("square", 4i64)?];
 /// for (position, square) in as_completed(handles) {
-///     println!("{position}: {}", square?);
+///     assert_eq!(square?, [9, 16][position]);
 /// }
-/// # Ok(())
-/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn as_completed<R: DeserializeOwned>(
     handles: impl IntoIterator<Item = Handle<R>>,

@@ -15,12 +15,14 @@
 mod builder;
 mod calls;
 mod core;
+#[doc(hidden)]
 pub mod error;
 mod generator;
 mod handle;
 mod job;
 mod memo;
 mod opening;
+#[doc(hidden)]
 pub mod options;
 mod pace;
 mod payload;
@@ -55,4 +57,10 @@ pub use shares::Direction;
 pub use snapshot::{JobNow, Snapshot, WorkerNow, WorkerState};
 pub use stream::{Canceller, Feeder, Results};
 pub use watcher::Watcher;
+// What the interface tells of, and others own.
+pub use crate::ipc::frame::Level;
+pub use crate::ipc::wire::TaskInfo;
+pub use crate::sandbox::layers::{Layer, Layers, Rank};
+pub use crate::sys::memory::Mapping;
+pub use crate::sys::seen::Usage;
 pub(crate) use watcher::snapshots;

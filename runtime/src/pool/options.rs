@@ -7,6 +7,17 @@ use crate::failure::Failure;
 use crate::sys::memory::Mapping;
 
 /// What becomes of a job when an item fails.
+///
+/// ```
+/// use wasmpool::pool::{JobOptions, OnError};
+///
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+/// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+/// let options = JobOptions { on_error: OnError::Continue, ..JobOptions::default() };
+/// let results = pool.imap_with::<i64, i64, _>("inverse", [4, 0, 2], options)?;
+/// assert_eq!(results.filter_map(Result::ok).collect::<Vec<_>>(), [250, 500]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnError {
     /// The items not yet done are cancelled.
@@ -17,6 +28,13 @@ pub enum OnError {
 }
 
 /// How many items are sent together.
+///
+/// ```
+/// use wasmpool::pool::{ChunkSize, JobOptions};
+///
+/// // Items that take long: none waits behind another.
+/// let options = JobOptions { chunk_size: ChunkSize::Items(1), ..JobOptions::default() };
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ChunkSize {
     /// As many as take about a millisecond, as measured while the job runs.
@@ -27,6 +45,22 @@ pub enum ChunkSize {
 }
 
 /// How a job is run.
+///
+/// ```
+/// use wasmpool::pool::{ChunkSize, JobOptions, OnError};
+///
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+/// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+/// let options = JobOptions {
+///     ordered: false,
+///     on_error: OnError::Continue,
+///     chunk_size: ChunkSize::Items(10),
+///     ..JobOptions::default()
+/// };
+/// let results = pool.imap_with::<i64, i64, _>("square", 0..100, options)?;
+/// assert_eq!(results.count(), 100);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct JobOptions {
     /// The encoding of the items. Default JSON.
@@ -57,6 +91,20 @@ impl Default for JobOptions {
 }
 
 /// The bytes of a result.
+///
+/// ```
+/// use wasmpool::pool::{JobOptions, Payload};
+///
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+/// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+/// let (mut feeder, mut results) = pool.stream("square", JobOptions::default())?;
+/// feeder.push(Payload::Bytes(b"12".to_vec()));
+/// drop(feeder);
+/// // They are read as any slice, wherever they are.
+/// let bytes = results.next().unwrap()?.result?;
+/// assert_eq!(&bytes[..], b"144");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub enum Bytes {
     /// In memory of this process.
@@ -77,6 +125,12 @@ impl std::ops::Deref for Bytes {
 
 impl Bytes {
     /// The bytes, copied only if they are mapped.
+    ///
+    /// ```
+    /// use wasmpool::pool::Bytes;
+    ///
+    /// assert_eq!(Bytes::Owned(vec![1, 2, 3]).into_vec(), [1, 2, 3]);
+    /// ```
     pub fn into_vec(self) -> Vec<u8> {
         match self {
             Bytes::Owned(bytes) => bytes,
@@ -86,6 +140,19 @@ impl Bytes {
 }
 
 /// What became of an item.
+///
+/// ```
+/// use wasmpool::pool::{JobOptions, Payload};
+///
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+/// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+/// let (mut feeder, mut results) = pool.stream("inverse", JobOptions::default())?;
+/// feeder.push(Payload::Bytes(b"0".to_vec()));
+/// let outcome = results.next().unwrap()?;
+/// assert_eq!((outcome.index, outcome.attempts), (0, 1));
+/// assert!(outcome.result.is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Outcome {
     /// The item's index in its job, from 0.
@@ -105,6 +172,20 @@ pub struct Outcome {
 }
 
 /// One message from a guest.
+///
+/// ```
+/// use wasmpool::pool::{Level, Pool};
+///
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+/// let pool = Pool::builder()
+///     .on_log(|record| {
+///         if record.level <= Level::Warn {
+///             eprintln!("item {}: {}", record.index, record.message);
+///         }
+///     })
+///     .open("tasks.wasm")?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct LogRecord<'a> {
     /// The item that ran.
@@ -116,6 +197,18 @@ pub struct LogRecord<'a> {
 }
 
 /// Counts since a pool was opened.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+/// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+/// let _ = pool.apply::<_, i64>("inverse", 0i64);
+/// let stats = pool.stats();
+/// for (kind, items) in &stats.failed {
+///     println!("{items} failed as {kind}");
+/// }
+/// assert_eq!(stats.failed.iter().map(|(_, items)| items).sum::<u64>(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stats {

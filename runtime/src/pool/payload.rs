@@ -10,6 +10,22 @@ use crate::ipc::frame::MAX_INLINE;
 use crate::sys::memory::{memfd, seal};
 
 /// An item's bytes, as given.
+///
+/// ```
+/// use wasmpool::encoding::Encoding;
+/// use wasmpool::pool::{JobOptions, Payload};
+///
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+/// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+/// # std::fs::write("page.txt", "to be or not to be")?;
+/// let options = JobOptions { input: Encoding::Raw, ..JobOptions::default() };
+/// let (mut feeder, mut results) = pool.stream("count-words", options)?;
+/// feeder.push(Payload::File(std::fs::File::open("page.txt")?));
+/// feeder.push(Payload::Bytes(b"that is the question".to_vec()));
+/// assert_eq!(&results.next().unwrap()?.result?[..], b"6");
+/// assert_eq!(&results.next().unwrap()?.result?[..], b"4");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub enum Payload {
     /// In memory.

@@ -26,23 +26,21 @@ use crate::sys::poll::Bell;
 ///
 /// Dropping it kills it.
 ///
-/// ```no_run
+/// ```
 /// use std::time::Duration;
 ///
 /// use wasmpool::objects::Queue;
 /// use wasmpool::pool::{Direction, Joined, Process};
 ///
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # wasmpool::worker::enter_if_asked();
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
 /// let queue = Queue::new();
 /// let process = Process::builder()
 ///     .name("greeter")
 ///     .queue("greetings", &queue, Direction::Put)
-///     .start("greeter.wasm", "greet", "world")?;
-/// println!("{}", queue.get_value::<String>(Some(Duration::from_secs(5)))?);
+///     .start("tasks.wasm", "greet", "world")?;
+/// assert_eq!(queue.get(Some(Duration::from_secs(60)))?, b"world");
 /// assert!(matches!(process.join(None), Joined::Exited(Ok(()))));
-/// # Ok(())
-/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Process {
     name: String,
@@ -60,6 +58,19 @@ struct State {
 }
 
 /// What [`Process::join`] found.
+///
+/// ```
+/// use wasmpool::pool::{Joined, Process};
+///
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+/// let process = Process::builder().start("tasks.wasm", "inverse", 0i64)?;
+/// match process.join(None) {
+///     Joined::Exited(Ok(())) => println!("done"),
+///     Joined::Exited(Err(failure)) => println!("{failure}"),
+///     Joined::TimedOut => println!("it still runs"),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Joined {
     /// It is over: it returned, or why it did not.
@@ -80,6 +91,15 @@ impl PoolBuilder {
     ///
     /// The process has one worker, whatever the options say, and is not run again if that is lost.
     ///
+    /// ```
+    /// use wasmpool::pool::Process;
+    ///
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// let process = Process::builder().start("tasks.wasm", "square", 12i64)?;
+    /// assert_eq!(process.result::<i64>()?, 144);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// Those of [`PoolBuilder::open`] and [`Pool::submit`].
     pub fn start<T: Serialize>(
@@ -94,6 +114,17 @@ impl PoolBuilder {
 
     /// The same with an item that is encoded already, and a result in the same encoding. A module that has only one
     /// function, or task, needs no name of it.
+    ///
+    /// ```
+    /// use wasmpool::encoding::Encoding;
+    /// use wasmpool::pool::Process;
+    ///
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// let item = b"12".to_vec();
+    /// let process = Process::builder().start_encoded("squares.wasm", None, Encoding::Json, item)?;
+    /// assert_eq!(&process.into_bytes()?[..], b"144");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As [`PoolBuilder::start`], and [`Error::Several`] where a function must be named.
@@ -116,6 +147,16 @@ impl PoolBuilder {
 
     /// The same for a module that is in memory.
     ///
+    /// ```
+    /// use wasmpool::pool::Process;
+    ///
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// let module = std::fs::read("tasks.wasm")?;
+    /// let process = Process::builder().start_bytes(&module, "square", 12i64)?;
+    /// assert_eq!(process.result::<i64>()?, 144);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`PoolBuilder::start`].
     pub fn start_bytes<T: Serialize>(
@@ -131,6 +172,18 @@ impl PoolBuilder {
 
 impl Process {
     /// What a process is started with: a pool's options, with one worker, and without a time limit.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use wasmpool::limits::Limits;
+    /// use wasmpool::pool::Process;
+    ///
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// let limits = Limits::new().timeout(Duration::from_millis(50));
+    /// let process = Process::builder().limits(limits).start("tasks.wasm", "spin", 1i64)?;
+    /// assert!(process.result::<i64>().unwrap_err().to_string().starts_with("item 0: timeout: "));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn builder() -> PoolBuilder {
         let limits = Limits::new().timeout(Duration::MAX);
         Pool::builder().workers(1).limits(limits)
@@ -185,12 +238,31 @@ impl Process {
     }
 
     /// What it is called.
+    ///
+    /// ```
+    /// # use wasmpool::pool::Process;
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// let process = Process::builder().start("tasks.wasm", "spin", 1i64)?;
+    /// assert_eq!(process.name(), "spin", "that of its function, if it was given none");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn name(&self) -> &str {
         &self.name
     }
 
     /// The number of its process; `None` before it is started and once it has ended, and with
     /// [`Isolation::Thread`](crate::mode::Isolation::Thread).
+    ///
+    /// ```
+    /// # use wasmpool::pool::Process;
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// let process = Process::builder().start("tasks.wasm", "spin", 1i64)?;
+    /// process.pool().ready()?;
+    /// println!("process {:?}", process.pid());
+    /// process.kill();
+    /// assert_eq!(process.pid(), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn pid(&self) -> Option<u32> {
         self.pool
             .pids()
@@ -200,6 +272,15 @@ impl Process {
     }
 
     /// The pool of one worker that it runs in.
+    ///
+    /// ```
+    /// # use wasmpool::pool::Process;
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// let process = Process::builder().start("tasks.wasm", "spin", 1i64)?;
+    /// process.pool().ready()?;
+    /// assert_eq!(process.pool().snapshot().workers.len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn pool(&self) -> &Pool {
         &self.pool
     }
@@ -218,11 +299,33 @@ impl Process {
     }
 
     /// Whether it runs, or is about to.
+    ///
+    /// ```
+    /// # use wasmpool::pool::Process;
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// let process = Process::builder().start("tasks.wasm", "spin", 1i64)?;
+    /// assert!(process.is_alive());
+    /// process.kill();
+    /// assert!(!process.is_alive());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn is_alive(&self) -> bool {
         self.look().outcome.is_none()
     }
 
     /// Waits until it is over, but no longer than `timeout`.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use wasmpool::pool::{Joined, Process};
+    ///
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// let process = Process::builder().start("tasks.wasm", "spin", 1i64)?;
+    /// assert_eq!(process.join(Some(Duration::from_millis(10))), Joined::TimedOut);
+    /// process.kill();
+    /// assert!(matches!(process.join(None), Joined::Exited(Err(_))));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn join(&self, timeout: Option<Duration>) -> Joined {
         let start = Instant::now();
         loop {
@@ -244,6 +347,15 @@ impl Process {
     /// Kills it. What it has put into queues, and its locks, are as after any other end: nothing waits for it.
     ///
     /// Does nothing once it is over.
+    ///
+    /// ```
+    /// # use wasmpool::pool::Process;
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// let process = Process::builder().start("tasks.wasm", "spin", 1i64)?;
+    /// process.kill();
+    /// assert_eq!(process.exit_code(), Some(1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn kill(&self) {
         // It may be over, and nobody has looked.
         drop(self.look());
@@ -252,12 +364,30 @@ impl Process {
     }
 
     /// The same: guests have no way to be asked. As [`Handle::cancel`](super::Handle::cancel) of its item.
+    ///
+    /// ```
+    /// # use wasmpool::pool::Process;
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// let process = Process::builder().start("tasks.wasm", "spin", 1i64)?;
+    /// process.terminate();
+    /// assert!(!process.is_alive());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn terminate(&self) {
         self.kill();
     }
 
     /// 0 once it has returned, 1 once it has failed or was killed, `None` while it runs. Why it failed is what
     /// [`Process::join`] says.
+    ///
+    /// ```
+    /// # use wasmpool::pool::Process;
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// let process = Process::builder().start("tasks.wasm", "square", 12i64)?;
+    /// process.join(None);
+    /// assert_eq!(process.exit_code(), Some(0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn exit_code(&self) -> Option<i32> {
         let state = self.look();
         state
@@ -268,6 +398,15 @@ impl Process {
 
     /// Waits until it is over, and gives what it returned.
     ///
+    /// ```
+    /// use wasmpool::pool::Process;
+    ///
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// let process = Process::builder().start("tasks.wasm", "square", 12i64)?;
+    /// assert_eq!(process.result::<i64>()?, 144);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Item`] if it failed or was killed, [`Error::Codec`] if what it returned is no `R`.
     pub fn result<R: DeserializeOwned>(self) -> Result<R, Error> {
@@ -276,6 +415,15 @@ impl Process {
     }
 
     /// The same, as it came.
+    ///
+    /// ```
+    /// use wasmpool::pool::Process;
+    ///
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// let process = Process::builder().start("tasks.wasm", "count-words", "to be or not")?;
+    /// assert_eq!(&process.into_bytes()?[..], b"4", "JSON, since the module is not of the guest SDK");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::Item`] if it failed or was killed.

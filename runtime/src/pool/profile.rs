@@ -18,6 +18,19 @@ const MAX_NAME_BYTES: usize = 512;
 /// A sample is taken where a guest enters a function or begins a turn of a loop, at the first one after it was asked for.
 /// What it then waited for, in a call of the host, counts for where it is afterwards. The names are the module's own, made
 /// fit to print. At most 16,384 stacks and 16 MiB of their names are told apart.
+///
+/// ```
+/// use wasmpool::pool::Pool;
+///
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+/// let pool = Pool::builder().profile(1000).open("tasks.wasm")?;
+/// let _: Vec<i64> = pool.map("square", 0..1000i64)?;
+/// let profile = pool.profile().expect("it was asked for");
+/// for function in profile.functions().iter().take(10) {
+///     println!("{} of {}: {}", function.own, profile.samples(), function.name);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Profile {
     frequency: u32,
@@ -29,6 +42,14 @@ pub struct Profile {
 }
 
 /// A stack, and how often it was seen.
+///
+/// ```
+/// use wasmpool::pool::Profile;
+///
+/// for stack in Profile::default().stacks() {
+///     println!("{} times {}", stack.samples, stack.frames.join(" > "));
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Stack<'a> {
     /// The names of its functions, the outermost first.
@@ -38,6 +59,14 @@ pub struct Stack<'a> {
 }
 
 /// A function, and how often it was seen.
+///
+/// ```
+/// use wasmpool::pool::Profile;
+///
+/// for function in Profile::default().functions() {
+///     println!("{}: {} itself, {} with what it calls", function.name, function.own, function.total);
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FunctionSamples<'a> {
     /// Its name.
@@ -83,21 +112,47 @@ impl Profile {
     }
 
     /// How many samples a second were asked for, of each worker that runs an item.
+    ///
+    /// ```
+    /// use wasmpool::pool::Pool;
+    ///
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// let pool = Pool::builder().profile(250).open("tasks.wasm")?;
+    /// assert_eq!(pool.profile().map(|profile| profile.frequency()), Some(250));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn frequency(&self) -> u32 {
         self.frequency
     }
 
     /// How many samples there are.
+    ///
+    /// ```
+    /// assert_eq!(wasmpool::pool::Profile::default().samples(), 0);
+    /// ```
     pub fn samples(&self) -> u64 {
         self.samples
     }
 
     /// How many of them are of stacks that there was no room for.
+    ///
+    /// ```
+    /// let profile = wasmpool::pool::Profile::default();
+    /// if profile.other() > 0 {
+    ///     println!("{} of {} samples are not in the picture", profile.other(), profile.samples());
+    /// }
+    /// ```
     pub fn other(&self) -> u64 {
         self.other
     }
 
     /// The stacks, in the order of their names.
+    ///
+    /// ```
+    /// let profile = wasmpool::pool::Profile::default();
+    /// let deepest = profile.stacks().into_iter().max_by_key(|stack| stack.frames.len());
+    /// assert_eq!(deepest, None);
+    /// ```
     pub fn stacks(&self) -> Vec<Stack<'_>> {
         let mut stacks: Vec<_> = self
             .stacks
@@ -112,6 +167,13 @@ impl Profile {
     }
 
     /// The functions, those with the most samples of their own first.
+    ///
+    /// ```
+    /// let profile = wasmpool::pool::Profile::default();
+    /// if let Some(hottest) = profile.functions().first() {
+    ///     println!("most of the time in {}", hottest.name);
+    /// }
+    /// ```
     pub fn functions(&self) -> Vec<FunctionSamples<'_>> {
         let mut counts: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
         for stack in self.stacks() {
@@ -130,6 +192,15 @@ impl Profile {
 
     /// The stacks as other tools read them: a line each, its functions divided by semicolons, then its samples. A
     /// semicolon in a name is written as a colon.
+    ///
+    /// ```no_run
+    /// # let pool = wasmpool::pool::Pool::builder().profile(100).open("tasks.wasm")?;
+    /// if let Some(profile) = pool.profile() {
+    ///     // Lines as `main;parse;next_token 17`.
+    ///     std::fs::write("profile.folded", profile.folded())?;
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn folded(&self) -> String {
         let mut out = String::new();
         for stack in self.stacks() {

@@ -23,6 +23,17 @@ const SHORTEST: u64 = 100;
 const LONGEST: u64 = 30 * 24 * 3600 * 1_000_000_000;
 
 /// Why a worker ended.
+///
+/// ```
+/// use wasmpool::pool::{Pool, WorkerEnd};
+///
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+/// let pool = Pool::builder().workers(1).record(true).max_items_per_worker(1).open("tasks.wasm")?;
+/// let _: Vec<i64> = pool.map("square", [1i64, 2])?;
+/// let ends = pool.recording().expect("it was asked for").ends;
+/// assert_eq!(ends[0].0, WorkerEnd::Retired);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum WorkerEnd {
     /// The pool ended.
@@ -55,6 +66,14 @@ impl WorkerEnd {
     }
 
     /// The name in reports: lower case, with hyphens.
+    ///
+    /// ```
+    /// use wasmpool::failure::FailureKind;
+    /// use wasmpool::pool::WorkerEnd;
+    ///
+    /// assert_eq!(WorkerEnd::Failure(FailureKind::Timeout).name(), "timeout");
+    /// assert_eq!(WorkerEnd::NotReady.name(), "not-ready");
+    /// ```
     pub fn name(self) -> &'static str {
         match self {
             WorkerEnd::Closed => "closed",
@@ -68,6 +87,18 @@ impl WorkerEnd {
 }
 
 /// A worker, from its start to its end. Times are in nanoseconds since the pool was opened.
+///
+/// ```
+/// use wasmpool::pool::Pool;
+///
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+/// let pool = Pool::builder().workers(1).record(true).open("tasks.wasm")?;
+/// pool.ready()?;
+/// for worker in pool.recording().expect("it was asked for").workers {
+///     println!("{}, the {}: {:?} to {:?}", worker.slot, worker.generation, worker.started, worker.ended);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkerLife {
     /// Its place in the pool, from 0.
@@ -87,6 +118,18 @@ pub struct WorkerLife {
 }
 
 /// Items that a worker ran one after the other. Times are in nanoseconds since the pool was opened.
+///
+/// ```
+/// use wasmpool::pool::Pool;
+///
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+/// let pool = Pool::builder().record(true).open("tasks.wasm")?;
+/// let _: Vec<i64> = pool.map("square", 0..100i64)?;
+/// let spans = pool.recording().expect("it was asked for").spans;
+/// let busy: u64 = spans.iter().map(|span| span.to - span.from).sum();
+/// println!("workers had something to do for {busy} ns");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
     /// The worker's place.
@@ -107,6 +150,18 @@ pub struct Span {
 
 /// How long items took, in nanoseconds, to within a percent: from when a worker was free for them to when their end was
 /// heard of; of items that were heard of together, an equal share each.
+///
+/// ```
+/// use wasmpool::pool::Pool;
+///
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+/// let pool = Pool::builder().record(true).open("tasks.wasm")?;
+/// let _: Vec<i64> = pool.map("square", 0..100i64)?;
+/// let latency = pool.recording().expect("it was asked for").latency;
+/// assert_eq!(latency.count, 100);
+/// assert!(latency.min <= latency.p50 && latency.p50 <= latency.max);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Latency {
     /// How many items.
@@ -126,6 +181,18 @@ pub struct Latency {
 }
 
 /// What happened in a pool so far: see [`PoolBuilder::record`](super::PoolBuilder::record).
+///
+/// ```
+/// use wasmpool::pool::Pool;
+///
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+/// let pool = Pool::builder().workers(1).record(true).open("tasks.wasm")?;
+/// let _: Vec<i64> = pool.map("square", 0..100i64)?;
+/// let recording = pool.recording().expect("it was asked for");
+/// assert_eq!(recording.workers.len(), 1);
+/// println!("{:?} ns of processor time", recording.cpu_nanos);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Recording {
     /// Until when, in nanoseconds since the pool was opened.

@@ -27,6 +27,16 @@ const MAX_ARGS_BYTES: usize = 32 << 10;
 /// A pool of workers, all running one component.
 ///
 /// Dropping it is [`Pool::terminate`] and [`Pool::join`].
+///
+/// ```
+/// use wasmpool::pool::Pool;
+///
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+/// let pool = Pool::builder().workers(2).open("tasks.wasm")?;
+/// let squares: Vec<i64> = pool.map("square", 1..=5i64)?;
+/// assert_eq!(squares, [1, 4, 9, 16, 25]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Pool {
     pub(super) shared: Arc<Shared>,
     pub(super) manifest: Manifest,
@@ -47,22 +57,61 @@ impl std::fmt::Debug for Pool {
 
 impl Pool {
     /// What a pool is opened with.
+    ///
+    /// ```
+    /// use wasmpool::pool::Pool;
+    ///
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// let pool = Pool::builder().workers(1).open("tasks.wasm")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn builder() -> PoolBuilder {
         PoolBuilder::default()
     }
 
     /// What the component is.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+    /// let names: Vec<_> = pool.manifest().functions.iter().map(|f| f.name.as_str()).collect();
+    /// assert_eq!(names[..3], ["square", "add", "inverse"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
     }
 
     /// The layers of the wall around the pool's processes that are in force. `None` of workers that are threads: there
     /// is no wall.
+    ///
+    /// ```
+    /// use wasmpool::pool::Layer;
+    ///
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+    /// if let Some(layers) = pool.layers() {
+    ///     assert!(layers.has(Layer::Seccomp), "no pool opens without");
+    ///     println!("{layers:?}");
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn layers(&self) -> Option<Layers> {
         self.layers
     }
 
     /// The tasks that the guest lists; none of a component without the guest SDK. Waits for the first worker.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+    /// // Names and descriptions, of a module written with `wasmpool-guest`. This one is not.
+    /// for task in pool.tasks()? {
+    ///     println!("{}: {}", task.name, task.description);
+    /// }
+    /// # assert!(pool.tasks()?.is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// If no worker gets ready.
@@ -93,6 +142,18 @@ impl Pool {
 
     /// The name of the one function, or task, that can be called.
     ///
+    /// ```
+    /// use wasmpool::pool::{Error, Pool};
+    ///
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// let squares = Pool::builder().workers(1).open("squares.wasm")?;
+    /// assert_eq!(squares.only_function()?, "square");
+    ///
+    /// let tasks = Pool::builder().workers(1).open("tasks.wasm")?;
+    /// assert!(matches!(tasks.only_function(), Err(Error::Several { .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// If there is none, or there are several.
     pub fn only_function(&self) -> Result<String, Error> {
@@ -100,6 +161,17 @@ impl Pool {
     }
 
     /// What a name means, if that is an exported function: tasks of the guest SDK have no types that others can see.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+    /// let function = pool.function("count-words").expect("it is exported");
+    /// assert_eq!(function.signature(), "count-words: func(text: string) -> u64");
+    /// // `-` and `_` are the same.
+    /// assert_eq!(pool.function("count_words"), Some(function));
+    /// assert!(pool.function("count-letters").is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn function(&self, name: &str) -> Option<&Function> {
         match self.resolve(name) {
             Ok(Target::Export(_) | Target::Command(..)) => find_function(&self.manifest, name).ok(),
@@ -108,6 +180,15 @@ impl Pool {
     }
 
     /// Whether a function's name means a WASI command.
+    ///
+    /// ```
+    /// use wasmpool::pool::Pool;
+    ///
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// let pool = Pool::builder().workers(1).open("args.wasm")?;
+    /// assert!(pool.is_command("run"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn is_command(&self, function: &str) -> bool {
         find_function(&self.manifest, function).is_ok_and(Function::is_command)
     }
@@ -121,6 +202,18 @@ impl Pool {
     }
 
     /// Waits until the first worker is ready: the module is loaded, linked and instantiated under its limits.
+    ///
+    /// ```
+    /// use wasmpool::pool::{Error, Pool};
+    ///
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// Pool::builder().workers(1).open("tasks.wasm")?.ready()?;
+    ///
+    /// // An initializer that fails is a fault of the start.
+    /// let broken = Pool::builder().workers(1).initializer("inverse", 0i64).open("tasks.wasm")?;
+    /// assert!(matches!(broken.ready(), Err(Error::Start { .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// If that cannot be, and why; an initialiser is part of it.
@@ -172,13 +265,13 @@ impl Pool {
     /// A job whose items go in at one end and whose outcomes come out at the other, each end on any thread. Bytes in,
     /// bytes out: see [`JobOptions`] for their encodings.
     ///
-    /// ```no_run
-    /// # fn main() -> Result<(), wasmpool::pool::Error> {
-    /// # let pool = wasmpool::pool::Pool::builder().open("tasks.wasm")?;
+    /// ```
     /// use wasmpool::pool::{JobOptions, Payload};
     ///
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
     /// let (mut feeder, mut results) = pool.stream("square", JobOptions::default())?;
-    /// std::thread::spawn(move || {
+    /// let feeding = std::thread::spawn(move || {
     ///     for item in 0..1000 {
     ///         // False once nobody wants more.
     ///         if !feeder.push(Payload::Bytes(item.to_string().into_bytes())) {
@@ -186,12 +279,13 @@ impl Pool {
     ///         }
     ///     }
     /// });
+    /// let mut last = Vec::new();
     /// while let Some(outcome) = results.next() {
-    ///     let outcome = outcome?;
-    ///     println!("{}: {:?}", outcome.index, outcome.result.map(|bytes| bytes.into_vec()));
+    ///     last = outcome?.result.map(|bytes| bytes.into_vec())?;
     /// }
-    /// # Ok(())
-    /// # }
+    /// assert_eq!(last, b"998001");
+    /// # feeding.join().unwrap();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
@@ -243,21 +337,30 @@ impl Pool {
     }
 
     /// Counts since the pool was opened.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+    /// let _: Vec<i64> = pool.map("square", 0..100i64)?;
+    /// let stats = pool.stats();
+    /// assert_eq!((stats.done, stats.workers_started), (100, 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn stats(&self) -> Stats {
         self.shared.core().counts()
     }
 
     /// What happened in the pool so far. `None` unless it was opened with [`PoolBuilder::record`].
     ///
-    /// ```no_run
-    /// # fn main() -> Result<(), wasmpool::pool::Error> {
-    /// # let pool = wasmpool::pool::Pool::builder().open("tasks.wasm")?;
+    /// ```
+    /// use wasmpool::pool::Pool;
+    ///
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// let pool = Pool::builder().record(true).open("tasks.wasm")?;
     /// let _: Vec<i64> = pool.map("square", 0..1000i64)?;
-    /// if let Some(recording) = pool.recording() {
-    ///     println!("99 of 100 items took at most {} ns", recording.latency.p99);
-    /// }
-    /// # Ok(())
-    /// # }
+    /// let recording = pool.recording().expect("it was asked for");
+    /// println!("99 of 100 items took at most {} ns", recording.latency.p99);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn recording(&self) -> Option<Recording> {
         self.shared.core().recording()
@@ -265,25 +368,48 @@ impl Pool {
 
     /// What goes on in the pool now. Looks at each worker's process, which takes 15 µs each; the pool goes on meanwhile.
     ///
-    /// ```no_run
-    /// # fn main() -> Result<(), wasmpool::pool::Error> {
-    /// # let pool = wasmpool::pool::Pool::builder().open("tasks.wasm")?;
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+    /// pool.ready()?;
     /// for worker in pool.snapshot().workers {
     ///     println!("{}: {:?}, {:?} bytes", worker.slot, worker.state, worker.resident_bytes);
     /// }
-    /// # Ok(())
-    /// # }
+    /// # assert_eq!(pool.snapshot().workers.len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn snapshot(&self) -> Snapshot {
         self.shared.snapshot()
     }
 
     /// Looks at the pool from another thread.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+    /// let watcher = pool.watcher();
+    /// let thread = std::thread::spawn(move || watcher.snapshot().map(|now| now.stats.done));
+    /// println!("{:?} items are done", thread.join().unwrap());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn watcher(&self) -> Watcher {
         Watcher::new(&self.shared)
     }
 
     /// Where guests spent their time so far; `None` unless [`PoolBuilder::profile`] was asked for.
+    ///
+    /// ```
+    /// use wasmpool::pool::Pool;
+    ///
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// let pool = Pool::builder().profile(100).open("tasks.wasm")?;
+    /// let _: Vec<i64> = pool.map("square", 0..1000i64)?;
+    /// if let Some(profile) = pool.profile() {
+    ///     // For tools that draw flame graphs.
+    ///     std::fs::write("profile.folded", profile.folded())?;
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn profile(&self) -> Option<Profile> {
         self.shared.core().profile()
     }
@@ -291,17 +417,48 @@ impl Pool {
     /// The numbers of the worker processes that there are now, for tools that look at processes: as
     /// `multiprocessing.active_children`. A worker that was replaced has another number, and that of one that has ended may
     /// come to mean another process. Empty with [`Isolation::Thread`](crate::mode::Isolation::Thread).
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+    /// pool.ready()?;
+    /// let workers = pool.pids();
+    /// assert_eq!(workers.len(), 1);
+    /// assert!(!workers.contains(&std::process::id()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn pids(&self) -> Vec<u32> {
         self.shared.core().pids()
     }
 
     /// Takes no more jobs. Those under way go on.
+    ///
+    /// ```
+    /// use wasmpool::pool::Error;
+    ///
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+    /// pool.close();
+    /// assert!(matches!(pool.apply::<_, i64>("square", 3i64), Err(Error::Closed)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn close(&self) {
         self.shared.core().closed = true;
     }
 
     /// Ends all jobs and kills all workers. Items without a result fail as `cancelled`; iterators end with
     /// [`Error::Closed`].
+    ///
+    /// ```
+    /// use wasmpool::pool::Error;
+    ///
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+    /// let handle = pool.submit::<_, i64>("spin", 1i64)?;
+    /// pool.terminate();
+    /// assert!(handle.wait().is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn terminate(&self) {
         self.shared.core().give_up(Broken::Closed);
         self.shared.wake();
@@ -309,6 +466,19 @@ impl Pool {
 
     /// Waits until the pool is closed and its jobs are over, then ends the workers. False if `timeout` passes before:
     /// call [`Pool::terminate`], or wait again.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use wasmpool::pool::Pool;
+    ///
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// let mut pool = Pool::builder().open("tasks.wasm")?;
+    /// let _: Vec<i64> = pool.map("square", 0..100i64)?;
+    /// pool.close();
+    /// assert!(pool.join(None), "nothing is under way: the workers end");
+    /// assert!(pool.pids().is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn join(&mut self, timeout: Option<Duration>) -> bool {
         let start = Instant::now();
         loop {

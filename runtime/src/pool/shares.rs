@@ -19,6 +19,19 @@ const MOST_OBJECTS: usize = 128;
 const MOST_NAME_BYTES: usize = 64;
 
 /// What guests may do with a queue.
+///
+/// ```
+/// use wasmpool::objects::Queue;
+/// use wasmpool::pool::{Direction, Pool};
+///
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+/// let (jobs, done) = (Queue::joinable(), Queue::new());
+/// let pool = Pool::builder()
+///     .queue("jobs", &jobs, Direction::Get)
+///     .queue("done", &done, Direction::Put)
+///     .open("tasks.wasm")?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// Put messages, and close it.

@@ -5,6 +5,16 @@ use serde::{Deserialize, Serialize};
 use super::options::Stats;
 
 /// What goes on in a pool at one moment.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+/// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+/// let handle = pool.submit::<_, i64>("spin", 1i64)?;
+/// let now = pool.snapshot();
+/// println!("{}: {} workers, {} jobs", now.name, now.workers.len(), now.jobs.len());
+/// # assert_eq!(now.jobs.len(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Snapshot {
@@ -21,6 +31,17 @@ pub struct Snapshot {
 }
 
 /// What a worker does.
+///
+/// ```
+/// use wasmpool::pool::WorkerState;
+///
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+/// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+/// pool.ready()?;
+/// let idle = |state| matches!(state, WorkerState::Starting | WorkerState::Idle);
+/// assert!(pool.snapshot().workers.iter().all(|worker| idle(worker.state)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum WorkerState {
@@ -37,6 +58,19 @@ pub enum WorkerState {
 }
 
 /// A worker at one moment.
+///
+/// ```
+/// use wasmpool::pool::WorkerState;
+///
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+/// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+/// for worker in pool.snapshot().workers {
+///     if worker.state == WorkerState::Busy {
+///         println!("worker {}: item {:?}, for {} ns", worker.slot, worker.item, worker.since_nanos);
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WorkerNow {
@@ -59,6 +93,15 @@ pub struct WorkerNow {
 }
 
 /// A job at one moment.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+/// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+/// let handle = pool.submit::<_, i64>("spin", 1i64)?;
+/// let job = &pool.snapshot().jobs[0];
+/// assert_eq!((job.function.as_str(), job.done, job.failed), ("spin", 0, 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct JobNow {

@@ -45,6 +45,19 @@ impl Drop for JobGuard {
 }
 
 /// The way in of a job. Dropping it ends the input.
+///
+/// ```
+/// use wasmpool::pool::{JobOptions, Payload};
+///
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+/// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+/// let (mut feeder, mut results) = pool.stream("square", JobOptions::default())?;
+/// feeder.push(Payload::Bytes(b"3".to_vec()));
+/// drop(feeder);
+/// assert!(results.next().is_some());
+/// assert!(results.next().is_none(), "no more come");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Feeder {
     shared: Arc<Shared>,
     id: JobId,
@@ -68,6 +81,18 @@ impl Feeder {
     /// failure, was cancelled, or its results are not wanted any more.
     ///
     /// An item that cannot be taken (a file that cannot be read, 4 GiB or more) fails as `invalid-input` in its place.
+    ///
+    /// ```
+    /// use wasmpool::pool::{JobOptions, Payload};
+    ///
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+    /// let (mut feeder, results) = pool.stream("square", JobOptions::default())?;
+    /// assert!(feeder.push(Payload::Bytes(b"3".to_vec())));
+    /// drop(results);
+    /// assert!(!feeder.push(Payload::Bytes(b"4".to_vec())), "nobody wants it");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn push(&mut self, item: Payload) -> bool {
         let stored = match item.store() {
             Ok(stored) => stored,
@@ -85,6 +110,19 @@ impl Feeder {
     }
 
     /// Adds an item that cannot be had: its outcome, in its place, is a failure of kind `invalid-input`.
+    ///
+    /// ```
+    /// use wasmpool::failure::FailureKind;
+    /// use wasmpool::pool::JobOptions;
+    ///
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+    /// let (mut feeder, mut results) = pool.stream("square", JobOptions::default())?;
+    /// feeder.push_failed("page 7 is missing".into());
+    /// let failure = results.next().unwrap()?.result.unwrap_err();
+    /// assert_eq!(failure.kind, FailureKind::InvalidInput);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn push_failed(&mut self, message: String) -> bool {
         self.with_room(|job| job.push_failed(unusable(message)))
     }
@@ -142,6 +180,23 @@ impl Drop for Feeder {
 }
 
 /// The way out of a job. Dropping it cancels the job.
+///
+/// ```
+/// use wasmpool::pool::{JobOptions, Payload};
+///
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+/// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+/// let (mut feeder, mut results) = pool.stream("square", JobOptions::default())?;
+/// for item in ["1", "2", "3"] {
+///     feeder.push(Payload::Bytes(item.into()));
+/// }
+/// drop(feeder);
+/// while let Some(outcome) = results.next() {
+///     let outcome = outcome?;
+///     println!("{}: {}", outcome.index, String::from_utf8_lossy(&outcome.result?));
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Results {
     job: Arc<JobGuard>,
     /// Where results are kept, if they are.
@@ -204,6 +259,19 @@ impl Results {
 
     /// Waits for the next outcome; `None` at the end. An error ends the job as a whole. After a failure that stops
     /// the job, its outcome is the last.
+    ///
+    /// ```
+    /// use wasmpool::pool::{JobOptions, Payload};
+    ///
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+    /// let (mut feeder, mut results) = pool.stream("square", JobOptions::default())?;
+    /// feeder.push(Payload::Bytes(b"12".to_vec()));
+    /// drop(feeder);
+    /// assert_eq!(&results.next().unwrap()?.result?[..], b"144");
+    /// assert!(results.next().is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> Option<Result<Outcome, Error>> {
         self.wait(false).flatten()
@@ -306,6 +374,24 @@ impl Results {
     }
 
     /// The next outcome if one is ready now. `None` where none is, and at the end.
+    ///
+    /// ```
+    /// use wasmpool::pool::{JobOptions, Payload};
+    ///
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+    /// let (mut feeder, mut results) = pool.stream("square", JobOptions::default())?;
+    /// assert!(results.try_next().is_none(), "there is nothing yet");
+    /// feeder.push(Payload::Bytes(b"12".to_vec()));
+    /// let outcome = loop {
+    ///     if let Some(outcome) = results.try_next() {
+    ///         break outcome?;
+    ///     }
+    ///     std::thread::yield_now();
+    /// };
+    /// assert_eq!(&outcome.result?[..], b"144");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn try_next(&mut self) -> Option<Result<Outcome, Error>> {
         let mut core = self.job.shared.core();
         let found = match Self::look(&mut core, self.job.id) {
@@ -334,6 +420,21 @@ impl Results {
     }
 
     /// A handle that cancels the job from another thread.
+    ///
+    /// ```
+    /// use wasmpool::pool::{JobOptions, Payload};
+    ///
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+    /// let (mut feeder, mut results) = pool.stream("spin", JobOptions::default())?;
+    /// feeder.push(Payload::Bytes(b"1".to_vec()));
+    /// let canceller = results.canceller();
+    /// let thread = std::thread::spawn(move || canceller.cancel());
+    /// // Would wait for ever otherwise.
+    /// assert!(results.next().is_none());
+    /// # thread.join().unwrap();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn canceller(&self) -> Canceller {
         Canceller {
             job: Arc::downgrade(&self.job),
@@ -368,6 +469,21 @@ fn has_room(core: &mut super::core::Core, id: JobId) -> bool {
 }
 
 /// Cancels a job from another thread. Results that are ready still come, then the job ends.
+///
+/// ```
+/// use wasmpool::pool::{Canceller, JobOptions};
+///
+/// fn on_interrupt(job: Canceller) {
+///     job.cancel();
+/// }
+///
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+/// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+/// let (_feeder, mut results) = pool.stream("square", JobOptions::default())?;
+/// on_interrupt(results.canceller());
+/// assert!(results.next().is_none());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Canceller {
     job: std::sync::Weak<JobGuard>,
@@ -375,6 +491,17 @@ pub struct Canceller {
 
 impl Canceller {
     /// Cancels the job: what runs is killed. Does nothing if the job is over.
+    ///
+    /// ```
+    /// use wasmpool::pool::{JobOptions, Payload};
+    ///
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+    /// let (mut feeder, results) = pool.stream("square", JobOptions::default())?;
+    /// results.canceller().cancel();
+    /// assert!(!feeder.push(Payload::Bytes(b"1".to_vec())), "the job takes no more");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn cancel(&self) {
         if let Some(job) = self.job.upgrade() {
             job.shared.core().stop_job(job.id, 0);

@@ -8,6 +8,16 @@ use super::supervisor::Shared;
 static POOLS: Mutex<Vec<Watcher>> = Mutex::new(Vec::new());
 
 /// Looks at a pool from any thread, and does not keep it.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+/// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+/// let watcher = pool.watcher();
+/// assert!(watcher.snapshot().is_some());
+/// drop(pool);
+/// assert!(watcher.snapshot().is_none(), "it does not keep the pool");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Watcher(Weak<Shared>);
 
@@ -17,6 +27,16 @@ impl Watcher {
     }
 
     /// What goes on in the pool now; see [`Pool::snapshot`](super::Pool::snapshot). `None` once it is gone.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+    /// let watcher = pool.watcher();
+    /// if let Some(now) = watcher.snapshot() {
+    ///     println!("{} items are done", now.stats.done);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn snapshot(&self) -> Option<Snapshot> {
         Some(self.0.upgrade()?.snapshot())
     }

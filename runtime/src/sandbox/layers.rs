@@ -208,6 +208,7 @@ impl Layers {
     }
 
     /// Adds one.
+    #[doc(hidden)]
     pub fn add(&mut self, layer: Layer) {
         *self = self.with(layer);
     }

@@ -139,11 +139,13 @@ impl Mapping {
     ///
     /// The file must not shrink while it is mapped (a read behind its end would end the process): pass a sealed
     /// memory file, or a file of the user's own.
+    #[doc(hidden)]
     pub fn read_only(fd: impl AsFd, len: usize) -> io::Result<Mapping> {
         Self::new(fd, len, ProtFlags::READ)
     }
 
     /// Maps the first `len` bytes of a file for reading and executing.
+    #[doc(hidden)]
     pub fn executable(fd: impl AsFd, len: usize) -> io::Result<Mapping> {
         Self::new(fd, len, ProtFlags::READ | ProtFlags::EXEC)
     }
@@ -163,6 +165,7 @@ impl Mapping {
     }
 
     /// The mapped bytes as a raw slice, for who keeps the mapping alive himself.
+    #[doc(hidden)]
     pub fn as_raw(&self) -> NonNull<[u8]> {
         NonNull::slice_from_raw_parts(self.at, self.len)
     }

@@ -22,13 +22,16 @@ mod desk;
 mod fork_server;
 mod forking;
 mod prober;
+#[doc(hidden)]
 pub mod serve;
+#[doc(hidden)]
 pub mod threads;
 
 #[cfg(test)]
 mod tests;
 
 pub use allocator::Allocator;
+#[doc(hidden)]
 pub use desk::Desk;
 
 /// How a process of the pool ends, for who reads its exit status.
