@@ -53,6 +53,15 @@ pub(crate) use element::{Operation, Word};
 pub use value::Value;
 
 /// What a grant allows.
+///
+/// ```
+/// use wasmpool_guest::buffer::{Access, Buffer};
+/// use wasmpool_guest::testing::Shared;
+///
+/// Shared::new().read_only_buffer("model", [0; 8]).within(|| {
+///     assert_eq!(Buffer::open("model").unwrap().access(), Access::ReadOnly);
+/// });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Access {
     /// Reading, atomic loads, waiting, and attaching for reading. Others may have been granted more: that one cannot
@@ -63,6 +72,18 @@ pub enum Access {
 }
 
 /// Why a read, a write or an atomic operation was not made.
+///
+/// ```
+/// use wasmpool_guest::buffer::{AccessError, Buffer};
+/// use wasmpool_guest::testing::Shared;
+///
+/// Shared::new().read_only_buffer("model", [0; 8]).within(|| {
+///     let model = Buffer::open("model").unwrap();
+///     assert_eq!(model.write(0, b"mine"), Err(AccessError::ReadOnly));
+///     assert_eq!(model.read_vec(6, 4), Err(AccessError::OutOfBounds { length: 8 }));
+///     assert_eq!(model.load::<u32>(2), Err(AccessError::Misaligned { size: 4 }));
+/// });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AccessError {
@@ -111,6 +132,16 @@ impl fmt::Display for AccessError {
 impl std::error::Error for AccessError {}
 
 /// Why a part of a buffer was not attached.
+///
+/// ```
+/// use wasmpool_guest::buffer::{AttachError, Buffer};
+/// use wasmpool_guest::testing::Shared;
+///
+/// Shared::new().buffer("page", [0; 8]).within(|| {
+///     let page = Buffer::open("page").unwrap();
+///     assert!(matches!(page.attach(4..12), Err(AttachError::OutOfBounds { length: 8 })));
+/// });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AttachError {
@@ -165,6 +196,16 @@ impl fmt::Display for AttachError {
 impl std::error::Error for AttachError {}
 
 /// Why a wait for a change of a number ended.
+///
+/// ```
+/// use wasmpool_guest::buffer::{Value, WaitResult};
+/// use wasmpool_guest::testing::Shared;
+///
+/// Shared::new().value("version", 1_u32).within(|| {
+///     let version = Value::<u32>::open("version").unwrap();
+///     assert_eq!(version.wait(0), Ok(WaitResult::Unequal));
+/// });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum WaitResult {
     /// Somebody notified.
@@ -197,6 +238,17 @@ pub struct Buffer(pub(crate) host::Buffer);
 impl Buffer {
     /// Opens a granted buffer. Opening a name twice gives two handles to the same memory.
     ///
+    /// ```
+    /// use wasmpool_guest::buffer::Buffer;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().buffer("page", b"hello, world....").within(|| {
+    ///     let page = Buffer::open("page").unwrap();
+    ///     assert_eq!(page.len(), 16);
+    ///     assert!(Buffer::open("book").is_err());
+    /// });
+    /// ```
+    ///
     /// # Errors
     ///
     /// When no buffer of this name was granted, or too many handles are open.
@@ -225,21 +277,63 @@ impl Buffer {
     }
 
     /// The buffer's length, in bytes. It never changes.
+    ///
+    /// ```
+    /// use wasmpool_guest::buffer::Buffer;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().buffer("page", b"hello, world....").within(|| {
+    ///     let page = Buffer::open("page").unwrap();
+    ///     assert_eq!(page.len(), 16);
+    /// });
+    /// ```
     pub fn len(&self) -> u64 {
         self.0.length()
     }
 
     /// Whether the buffer has no bytes.
+    ///
+    /// ```
+    /// use wasmpool_guest::buffer::Buffer;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().buffer("page", b"hello, world....").within(|| {
+    ///     let page = Buffer::open("page").unwrap();
+    ///     assert!(!page.is_empty());
+    /// });
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// What the grant allows.
+    ///
+    /// ```
+    /// use wasmpool_guest::buffer::{Access, Buffer};
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().buffer("page", b"hello, world....").within(|| {
+    ///     let page = Buffer::open("page").unwrap();
+    ///     assert_eq!(page.access(), Access::ReadWrite);
+    /// });
+    /// ```
     pub fn access(&self) -> Access {
         self.0.access()
     }
 
     /// Copies bytes from `offset` out of the buffer, as many as `bytes` holds.
+    ///
+    /// ```
+    /// use wasmpool_guest::buffer::Buffer;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().buffer("page", b"hello, world....").within(|| {
+    ///     let page = Buffer::open("page").unwrap();
+    ///     let mut word = [0; 5];
+    ///     page.read(7, &mut word).unwrap();
+    ///     assert_eq!(&word, b"world");
+    /// });
+    /// ```
     ///
     /// # Errors
     ///
@@ -254,6 +348,17 @@ impl Buffer {
     }
 
     /// Copies `length` bytes from `offset` out of the buffer.
+    ///
+    /// ```
+    /// use wasmpool_guest::buffer::Buffer;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().buffer("page", b"hello, world....").within(|| {
+    ///     let page = Buffer::open("page").unwrap();
+    ///     assert_eq!(page.read_vec(0, 5).unwrap(), b"hello");
+    ///     assert!(page.read_vec(0, 17).is_err());
+    /// });
+    /// ```
     ///
     /// # Errors
     ///
@@ -270,6 +375,17 @@ impl Buffer {
     }
 
     /// Copies bytes into the buffer at `offset`.
+    ///
+    /// ```
+    /// use wasmpool_guest::buffer::Buffer;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().buffer("page", b"hello, world....").within(|| {
+    ///     let page = Buffer::open("page").unwrap();
+    ///     page.write(7, b"there").unwrap();
+    ///     assert_eq!(page.read_vec(0, 12).unwrap(), b"hello, there");
+    /// });
+    /// ```
     ///
     /// # Errors
     ///
@@ -315,6 +431,20 @@ impl Buffer {
     /// places is kept for later attachments. Detaching and attaching again costs tens of microseconds: attach once for
     /// much work. See [`AttachedSlice`] for what may be done with it while others write.
     ///
+    /// ```
+    /// use wasmpool_guest::buffer::Buffer;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().buffer("page", b"hello, world....").within(|| {
+    ///     let page = Buffer::open("page").unwrap();
+    ///     let word = page.attach(7..12).unwrap();
+    ///     assert_eq!(word.iter().filter(|byte| *byte == b'o').count(), 1);
+    ///     word.set(0, b'W');
+    ///     drop(word);
+    ///     assert_eq!(page.read_vec(7, 5).unwrap(), b"World");
+    /// });
+    /// ```
+    ///
     /// # Errors
     ///
     /// When the range does not lie within the buffer, the task's memory has no room, too many parts are attached, or
@@ -326,6 +456,17 @@ impl Buffer {
 
     /// The number at `offset`.
     ///
+    /// ```
+    /// use wasmpool_guest::buffer::Buffer;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().buffer("counts", [0; 16]).within(|| {
+    ///     let counts = Buffer::open("counts").unwrap();
+    ///     assert_eq!(counts.load::<u64>(8), Ok(0));
+    ///     assert!(counts.load::<u64>(4).is_err(), "no multiple of 8");
+    /// });
+    /// ```
+    ///
     /// # Errors
     ///
     /// When it does not lie within the buffer, or the offset is not a multiple of its size: so for all atomic
@@ -336,6 +477,17 @@ impl Buffer {
 
     /// Replaces the number at `offset`.
     ///
+    /// ```
+    /// use wasmpool_guest::buffer::Buffer;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().buffer("counts", [0; 16]).within(|| {
+    ///     let counts = Buffer::open("counts").unwrap();
+    ///     counts.store(4, 1.5_f32).unwrap();
+    ///     assert_eq!(counts.load::<f32>(4), Ok(1.5));
+    /// });
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`load`](Self::load), and when the grant is read-only.
@@ -345,6 +497,17 @@ impl Buffer {
 
     /// Replaces the number at `offset`. Returns the old one.
     ///
+    /// ```
+    /// use wasmpool_guest::buffer::Buffer;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().buffer("counts", [0; 16]).within(|| {
+    ///     let counts = Buffer::open("counts").unwrap();
+    ///     assert_eq!(counts.swap(0, 7_u32), Ok(0));
+    ///     assert_eq!(counts.swap(0, 8_u32), Ok(7));
+    /// });
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`store`](Self::store).
@@ -353,6 +516,18 @@ impl Buffer {
     }
 
     /// Adds to the number at `offset`, integers wrapping around. Returns the old one.
+    ///
+    /// ```
+    /// use wasmpool_guest::buffer::Buffer;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().buffer("counts", [0; 16]).within(|| {
+    ///     let counts = Buffer::open("counts").unwrap();
+    ///     counts.fetch_add(8, 2_u64).unwrap();
+    ///     assert_eq!(counts.fetch_add(8, 3_u64), Ok(2));
+    ///     assert_eq!(counts.load::<u64>(8), Ok(5));
+    /// });
+    /// ```
     ///
     /// # Errors
     ///
@@ -366,6 +541,18 @@ impl Buffer {
 
     /// Subtracts from the number at `offset`, integers wrapping around. Returns the old one.
     ///
+    /// ```
+    /// use wasmpool_guest::buffer::Buffer;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().buffer("counts", [0; 16]).within(|| {
+    ///     let counts = Buffer::open("counts").unwrap();
+    ///     counts.store(0, 5_i32).unwrap();
+    ///     assert_eq!(counts.fetch_sub(0, 7), Ok(5));
+    ///     assert_eq!(counts.load::<i32>(0), Ok(-2));
+    /// });
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`store`](Self::store).
@@ -378,6 +565,18 @@ impl Buffer {
 
     /// Combines the integer at `offset` with another, bit by bit, by "and". Returns the old one.
     ///
+    /// ```
+    /// use wasmpool_guest::buffer::Buffer;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().buffer("counts", [0; 16]).within(|| {
+    ///     let counts = Buffer::open("counts").unwrap();
+    ///     counts.store(0, 0b110_u32).unwrap();
+    ///     counts.fetch_and(0, 0b011_u32).unwrap();
+    ///     assert_eq!(counts.load::<u32>(0), Ok(0b010));
+    /// });
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`store`](Self::store).
@@ -387,6 +586,18 @@ impl Buffer {
 
     /// As [`fetch_and`](Self::fetch_and), by "or".
     ///
+    /// ```
+    /// use wasmpool_guest::buffer::Buffer;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().buffer("counts", [0; 16]).within(|| {
+    ///     let counts = Buffer::open("counts").unwrap();
+    ///     // The first to set the bit is the one that sees it clear.
+    ///     let before: u32 = counts.fetch_or(0, 1 << 3).unwrap();
+    ///     assert_eq!(before & 1 << 3, 0);
+    /// });
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`store`](Self::store).
@@ -395,6 +606,18 @@ impl Buffer {
     }
 
     /// As [`fetch_and`](Self::fetch_and), by "exclusive or".
+    ///
+    /// ```
+    /// use wasmpool_guest::buffer::Buffer;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().buffer("counts", [0; 16]).within(|| {
+    ///     let counts = Buffer::open("counts").unwrap();
+    ///     counts.fetch_xor(0, 0b1_u32).unwrap();
+    ///     counts.fetch_xor(0, 0b1_u32).unwrap();
+    ///     assert_eq!(counts.load::<u32>(0), Ok(0));
+    /// });
+    /// ```
     ///
     /// # Errors
     ///
@@ -415,6 +638,18 @@ impl Buffer {
     /// Replaces the number at `offset` if it is `expected`. Returns the old one: it was replaced exactly if that is
     /// `expected`, floats compared by their bits.
     ///
+    /// ```
+    /// use wasmpool_guest::buffer::Buffer;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().buffer("counts", [0; 16]).within(|| {
+    ///     let counts = Buffer::open("counts").unwrap();
+    ///     // Whoever gets a 0 back has the place.
+    ///     assert_eq!(counts.compare_exchange(0, 0_u32, 1), Ok(0));
+    ///     assert_eq!(counts.compare_exchange(0, 0_u32, 2), Ok(1));
+    /// });
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`store`](Self::store).
@@ -430,6 +665,18 @@ impl Buffer {
 
     /// Replaces the number at `offset` by what a function makes of it. If somebody else changes it meanwhile, the
     /// function is called again with what it is then. Returns the old one.
+    ///
+    /// ```
+    /// use wasmpool_guest::buffer::Buffer;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().buffer("counts", [0; 16]).within(|| {
+    ///     let counts = Buffer::open("counts").unwrap();
+    ///     counts.store(0, 3_u32).unwrap();
+    ///     counts.fetch_update(0, |largest: u32| largest.max(9)).unwrap();
+    ///     assert_eq!(counts.load::<u32>(0), Ok(9));
+    /// });
+    /// ```
     ///
     /// # Errors
     ///
@@ -453,6 +700,18 @@ impl Buffer {
     /// Sleeps until somebody [notifies](Self::notify) this offset, if the number there is `expected`; only the item's
     /// deadline ends the wait. Never wakes for no reason.
     ///
+    /// ```
+    /// use wasmpool_guest::buffer::{Buffer, WaitResult};
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().buffer("counts", [0; 16]).within(|| {
+    ///     let counts = Buffer::open("counts").unwrap();
+    ///     counts.store(0, 1_u32).unwrap();
+    ///     // It is not 0 any more: no wait.
+    ///     assert_eq!(counts.wait(0, 0_u32), Ok(WaitResult::Unequal));
+    /// });
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`load`](Self::load).
@@ -461,6 +720,19 @@ impl Buffer {
     }
 
     /// As [`wait`](Self::wait), waiting no longer than this.
+    ///
+    /// ```
+    /// use wasmpool_guest::buffer::{Buffer, WaitResult};
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().buffer("counts", [0; 16]).within(|| {
+    ///     use std::time::Duration;
+    ///
+    ///     let counts = Buffer::open("counts").unwrap();
+    ///     let waited = counts.wait_timeout(0, 0_u32, Duration::from_secs(1));
+    ///     assert_eq!(waited, Ok(WaitResult::TimedOut));
+    /// });
+    /// ```
     ///
     /// # Errors
     ///
@@ -475,6 +747,17 @@ impl Buffer {
     }
 
     /// Wakes at most `count` of those who wait for this offset, the longest waiting first, and returns how many.
+    ///
+    /// ```
+    /// use wasmpool_guest::buffer::Buffer;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().buffer("counts", [0; 16]).within(|| {
+    ///     let counts = Buffer::open("counts").unwrap();
+    ///     counts.fetch_add(0, 1_u32).unwrap();
+    ///     assert_eq!(counts.notify(0, u32::MAX), Ok(0), "nobody waits here");
+    /// });
+    /// ```
     ///
     /// # Errors
     ///

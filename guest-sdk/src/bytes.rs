@@ -10,11 +10,30 @@ use serde::ser::{Serialize, Serializer};
 ///
 /// The same as `Vec<u8>` in every encoding, except that JSON also accepts a string for it, meaning its UTF-8 bytes;
 /// but where serde visits a `Vec<u8>` byte by byte, this is copied at once.
+///
+/// ```
+/// use wasmpool_guest::Bytes;
+///
+/// /// A task whose result is copied as a whole, in every encoding.
+/// fn reversed(mut bytes: Bytes) -> Bytes {
+///     bytes.reverse();
+///     bytes
+/// }
+/// wasmpool_guest::tasks!(reversed);
+///
+/// # fn main() {
+/// assert_eq!(reversed(b"abc"[..].into()), Bytes(b"cba".to_vec()));
+/// # }
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Bytes(pub Vec<u8>);
 
 impl Bytes {
     /// The bytes, as a vector.
+    ///
+    /// ```
+    /// assert_eq!(wasmpool_guest::Bytes(vec![1, 2]).into_vec(), [1, 2]);
+    /// ```
     pub fn into_vec(self) -> Vec<u8> {
         self.0
     }

@@ -7,6 +7,13 @@ use serde::Serialize;
 use crate::{host, output};
 
 /// Why a value was not emitted.
+///
+/// ```
+/// use wasmpool_guest::{EmitError, emit, testing};
+///
+/// let between = testing::Surroundings { item_index: None, ..Default::default() };
+/// testing::within(between, || assert_eq!(emit(&1), Err(EmitError::NoItem)));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EmitError {
@@ -45,6 +52,19 @@ impl std::error::Error for EmitError {}
 /// [`Bytes`]: a plain `Vec<u8>` is a list of numbers to serde.
 ///
 /// [`Bytes`]: crate::Bytes
+///
+/// ```
+/// use wasmpool_guest::{EmitError, emit, testing};
+///
+/// /// The lines of a text, one by one; returns how many.
+/// fn lines(text: &str) -> Result<usize, EmitError> {
+///     text.lines().try_for_each(emit)?;
+///     Ok(text.lines().count())
+/// }
+///
+/// let (count, emitted) = testing::emitted::<String, _>(|| lines("one\ntwo"));
+/// assert_eq!((count, emitted.join(" ")), (Ok(2), "one two".to_owned()));
+/// ```
 ///
 /// # Errors
 ///

@@ -10,6 +10,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// Why a value is no message, or a message no value of the type asked for.
+///
+/// ```
+/// use wasmpool_guest::message;
+///
+/// let error = message::decode::<bool>(&[7]).unwrap_err();
+/// assert!(error.to_string().starts_with("the message is no bool"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MessageError(String);
 
@@ -23,6 +30,13 @@ impl std::error::Error for MessageError {}
 
 /// The message that stands for a value.
 ///
+/// ```
+/// use wasmpool_guest::message;
+///
+/// let message = message::encode(&("page", 7_u32)).unwrap();
+/// assert_eq!(message, b"\x04page\x07");
+/// ```
+///
 /// # Errors
 ///
 /// When postcard has no encoding of the value, or the value refuses.
@@ -32,6 +46,12 @@ pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, MessageError>
 }
 
 /// The value that a message stands for.
+///
+/// ```
+/// use wasmpool_guest::message;
+///
+/// assert_eq!(message::decode(b"\x04page\x07"), Ok(("page".to_owned(), 7_u32)));
+/// ```
 ///
 /// # Errors
 ///

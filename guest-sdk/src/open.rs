@@ -3,6 +3,19 @@
 use std::fmt;
 
 /// Why a buffer, a queue, an end of a pipe or an object of [`sync`](crate::sync) cannot be opened.
+///
+/// ```
+/// use wasmpool_guest::OpenError;
+/// use wasmpool_guest::buffer::Value;
+/// use wasmpool_guest::queue::Queue;
+/// use wasmpool_guest::testing::Shared;
+///
+/// Shared::new().value("total", 0_u64).within(|| {
+///     assert!(matches!(Queue::open("jobs"), Err(OpenError::NotGranted { kind: "queue", .. })));
+///     // It is there, and has 8 bytes.
+///     assert!(matches!(Value::<u32>::open("total"), Err(OpenError::WrongLength { size: 4, .. })));
+/// });
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OpenError {

@@ -36,6 +36,17 @@ use crate::message::{self, MessageError};
 use crate::{OpenError, host};
 
 /// Why a message was not sent.
+///
+/// ```
+/// use wasmpool_guest::pipe::{PipeEnd, SendError};
+/// use wasmpool_guest::testing::Shared;
+///
+/// Shared::new().pipe("here", "there").within(|| {
+///     let (here, there) = (PipeEnd::open("here").unwrap(), PipeEnd::open("there").unwrap());
+///     drop(there);
+///     assert_eq!(here.send(b"hello?"), Err(SendError::Broken));
+/// });
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SendError {
@@ -82,6 +93,17 @@ impl From<MessageError> for SendError {
 }
 
 /// Why there is no message.
+///
+/// ```
+/// use wasmpool_guest::pipe::{PipeEnd, ReceiveError};
+/// use wasmpool_guest::testing::Shared;
+///
+/// Shared::new().pipe("here", "there").within(|| {
+///     let (here, there) = (PipeEnd::open("here").unwrap(), PipeEnd::open("there").unwrap());
+///     there.finish();
+///     assert_eq!(here.receive(), Err(ReceiveError::EndOfFile));
+/// });
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReceiveError {
@@ -115,11 +137,37 @@ impl From<MessageError> for ReceiveError {
 }
 
 /// One end of a pipe. Dropping it closes it.
+///
+/// ```
+/// use wasmpool_guest::pipe::PipeEnd;
+/// use wasmpool_guest::testing::Shared;
+///
+/// Shared::new().pipe("here", "there").within(|| {
+///     let (here, there) = (PipeEnd::open("here").unwrap(), PipeEnd::open("there").unwrap());
+///     here.send(b"ping").unwrap();
+///     assert_eq!(there.receive().unwrap(), b"ping");
+///     there.send(b"pong").unwrap();
+///     assert_eq!(here.receive().unwrap(), b"pong");
+/// });
+/// ```
 #[derive(Debug)]
 pub struct PipeEnd(host::PipeEnd);
 
 impl PipeEnd {
     /// Opens a granted end.
+    ///
+    /// ```
+    /// use wasmpool_guest::OpenError;
+    /// use wasmpool_guest::pipe::PipeEnd;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().pipe("here", "there").within(|| {
+    ///     let here = PipeEnd::open("here").unwrap();
+    ///     // An end has one holder.
+    ///     assert!(matches!(PipeEnd::open("here"), Err(OpenError::InUse { .. })));
+    ///     # drop(here);
+    /// });
+    /// ```
     ///
     /// # Errors
     ///
@@ -130,6 +178,19 @@ impl PipeEnd {
 
     /// Sends a message, waiting for room; only the item's deadline ends the wait.
     ///
+    /// ```
+    /// use wasmpool_guest::pipe::{PipeEnd, SendError};
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().pipe("here", "there").within(|| {
+    ///     let (here, there) = (PipeEnd::open("here").unwrap(), PipeEnd::open("there").unwrap());
+    ///     here.send(b"hello").unwrap();
+    ///     assert_eq!(there.receive().unwrap(), b"hello");
+    ///     drop(there);
+    ///     assert_eq!(here.send(b"hello?"), Err(SendError::Broken));
+    /// });
+    /// ```
+    ///
     /// # Errors
     ///
     /// When nobody will receive it, it is too large for the pipe, or this end only receives.
@@ -138,6 +199,19 @@ impl PipeEnd {
     }
 
     /// As [`send`](Self::send), waiting no longer than this; not at all with a timeout of zero.
+    ///
+    /// ```
+    /// use wasmpool_guest::pipe::PipeEnd;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().pipe("here", "there").within(|| {
+    ///     use std::time::Duration;
+    ///
+    ///     let (here, there) = (PipeEnd::open("here").unwrap(), PipeEnd::open("there").unwrap());
+    ///     here.send_timeout(b"hello", Duration::from_secs(1)).unwrap();
+    ///     assert_eq!(there.receive().unwrap(), b"hello");
+    /// });
+    /// ```
     ///
     /// # Errors
     ///
@@ -148,6 +222,17 @@ impl PipeEnd {
 
     /// As [`send`](Self::send), of a value.
     ///
+    /// ```
+    /// use wasmpool_guest::pipe::PipeEnd;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().pipe("here", "there").within(|| {
+    ///     let (here, there) = (PipeEnd::open("here").unwrap(), PipeEnd::open("there").unwrap());
+    ///     here.send_value(&("page", 7_u32)).unwrap();
+    ///     assert_eq!(there.receive_value(), Ok(("page".to_owned(), 7_u32)));
+    /// });
+    /// ```
+    ///
     /// # Errors
     ///
     /// As `send`, and when the value is no message.
@@ -156,6 +241,19 @@ impl PipeEnd {
     }
 
     /// Receives the next message, waiting for one; only the item's deadline ends the wait.
+    ///
+    /// ```
+    /// use wasmpool_guest::pipe::{PipeEnd, ReceiveError};
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().pipe("here", "there").within(|| {
+    ///     let (here, there) = (PipeEnd::open("here").unwrap(), PipeEnd::open("there").unwrap());
+    ///     there.send(b"the last word").unwrap();
+    ///     drop(there);
+    ///     assert_eq!(here.receive().unwrap(), b"the last word");
+    ///     assert_eq!(here.receive(), Err(ReceiveError::EndOfFile));
+    /// });
+    /// ```
     ///
     /// # Errors
     ///
@@ -166,6 +264,19 @@ impl PipeEnd {
 
     /// As [`receive`](Self::receive), waiting no longer than this; not at all with a timeout of zero.
     ///
+    /// ```
+    /// use wasmpool_guest::pipe::{PipeEnd, ReceiveError};
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().pipe("here", "there").within(|| {
+    ///     use std::time::Duration;
+    ///
+    ///     let (here, there) = (PipeEnd::open("here").unwrap(), PipeEnd::open("there").unwrap());
+    ///     assert_eq!(here.receive_timeout(Duration::from_secs(1)), Err(ReceiveError::Empty));
+    ///     # drop(there);
+    /// });
+    /// ```
+    ///
     /// # Errors
     ///
     /// As `receive`, and [`ReceiveError::Empty`].
@@ -175,6 +286,17 @@ impl PipeEnd {
 
     /// As [`receive`](Self::receive), of a value.
     ///
+    /// ```
+    /// use wasmpool_guest::pipe::{PipeEnd, ReceiveError};
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().pipe("here", "there").within(|| {
+    ///     let (here, there) = (PipeEnd::open("here").unwrap(), PipeEnd::open("there").unwrap());
+    ///     there.send(b"no bool").unwrap();
+    ///     assert!(matches!(here.receive_value::<bool>(), Err(ReceiveError::Message(_))));
+    /// });
+    /// ```
+    ///
     /// # Errors
     ///
     /// As `receive`, and when the message is no `T`; then it is gone.
@@ -183,26 +305,92 @@ impl PipeEnd {
     }
 
     /// Receives messages until the end of file. What is not granted is one error, then the end.
+    ///
+    /// ```
+    /// use wasmpool_guest::pipe::PipeEnd;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().pipe("here", "there").within(|| {
+    ///     let (here, there) = (PipeEnd::open("here").unwrap(), PipeEnd::open("there").unwrap());
+    ///     there.send(b"a").unwrap();
+    ///     there.send(b"b").unwrap();
+    ///     there.finish();
+    ///     assert_eq!(here.iter().count(), 2);
+    /// });
+    /// ```
     pub fn iter(&self) -> impl Iterator<Item = Result<Vec<u8>, ReceiveError>> {
         until_end_of_file(|| self.receive())
     }
 
     /// As [`iter`](Self::iter), of values. A message that is no `T` is an error, and the next one follows.
+    ///
+    /// ```
+    /// use wasmpool_guest::pipe::PipeEnd;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().pipe("here", "there").within(|| {
+    ///     let (here, there) = (PipeEnd::open("here").unwrap(), PipeEnd::open("there").unwrap());
+    ///     there.send_value(&1_u32).unwrap();
+    ///     there.send_value(&2_u32).unwrap();
+    ///     there.finish();
+    ///     assert_eq!(here.values::<u32>().sum(), Ok::<u32, _>(3));
+    /// });
+    /// ```
     pub fn values<T: DeserializeOwned>(&self) -> impl Iterator<Item = Result<T, ReceiveError>> {
         until_end_of_file(|| self.receive_value())
     }
 
     /// Whether [`receive`](Self::receive) would return at once, with a message or an end of file.
+    ///
+    /// ```
+    /// use wasmpool_guest::pipe::PipeEnd;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().pipe("here", "there").within(|| {
+    ///     let (here, there) = (PipeEnd::open("here").unwrap(), PipeEnd::open("there").unwrap());
+    ///     assert!(!here.poll());
+    ///     there.send(b"news").unwrap();
+    ///     assert!(here.poll());
+    /// });
+    /// ```
     pub fn poll(&self) -> bool {
         self.poll_timeout(Duration::ZERO)
     }
 
     /// As [`poll`](Self::poll), waiting for it no longer than this.
+    ///
+    /// ```
+    /// use wasmpool_guest::pipe::PipeEnd;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().pipe("here", "there").within(|| {
+    ///     use std::time::Duration;
+    ///
+    ///     let (here, there) = (PipeEnd::open("here").unwrap(), PipeEnd::open("there").unwrap());
+    ///     assert!(!here.poll_timeout(Duration::from_secs(1)));
+    ///     # drop(there);
+    /// });
+    /// ```
     pub fn poll_timeout(&self, timeout: Duration) -> bool {
         self.0.poll(Some(timeout))
     }
 
     /// Sends no more: the other end receives what was sent, then an end of file. This end still receives.
+    ///
+    /// ```
+    /// use wasmpool_guest::pipe::PipeEnd;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().pipe("here", "there").within(|| {
+    ///     let (here, there) = (PipeEnd::open("here").unwrap(), PipeEnd::open("there").unwrap());
+    ///     here.send(b"question").unwrap();
+    ///     here.finish();
+    ///     // The other end has it, and nothing more; the answer still comes.
+    ///     assert_eq!(there.iter().count(), 1);
+    ///     there.send(b"answer").unwrap();
+    ///     assert_eq!(here.receive().unwrap(), b"answer");
+    /// });
+    /// ```
     pub fn finish(&self) {
         self.0.finish();
     }

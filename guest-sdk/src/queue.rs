@@ -45,6 +45,16 @@ use crate::message::{self, MessageError};
 use crate::{OpenError, host};
 
 /// What a grant allows.
+///
+/// ```
+/// use wasmpool_guest::queue::{Direction, Queue};
+/// use wasmpool_guest::testing::Shared;
+///
+/// Shared::new().queue("jobs").within(|| {
+///     let jobs = Queue::open("jobs").unwrap();
+///     assert_eq!(jobs.direction(), Direction::Both);
+/// });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Direction {
     /// Putting and closing.
@@ -56,6 +66,19 @@ pub enum Direction {
 }
 
 /// Why a message was not put.
+///
+/// ```
+/// use wasmpool_guest::queue::{PutError, Queue};
+/// use wasmpool_guest::testing::Shared;
+///
+/// Shared::new().bounded_queue("jobs", 1).within(|| {
+///     let jobs = Queue::open("jobs").unwrap();
+///     jobs.put(b"first").unwrap();
+///     assert_eq!(jobs.try_put(b"second"), Err(PutError::Full));
+///     jobs.close();
+///     assert_eq!(jobs.put(b"third"), Err(PutError::Closed));
+/// });
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PutError {
@@ -100,6 +123,18 @@ impl From<MessageError> for PutError {
 }
 
 /// Why there is no message.
+///
+/// ```
+/// use wasmpool_guest::queue::{GetError, Queue};
+/// use wasmpool_guest::testing::Shared;
+///
+/// Shared::new().queue("jobs").within(|| {
+///     let jobs = Queue::open("jobs").unwrap();
+///     assert_eq!(jobs.try_get(), Err(GetError::Empty));
+///     jobs.close();
+///     assert_eq!(jobs.get(), Err(GetError::Closed));
+/// });
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GetError {
@@ -133,6 +168,16 @@ impl From<MessageError> for GetError {
 }
 
 /// Why [`Queue::task_done`] was not counted.
+///
+/// ```
+/// use wasmpool_guest::queue::{Queue, TaskDoneError};
+/// use wasmpool_guest::testing::Shared;
+///
+/// Shared::new().queue("letters").joinable_queue("jobs").within(|| {
+///     assert_eq!(Queue::open("letters").unwrap().task_done(), Err(TaskDoneError::NotJoinable));
+///     assert_eq!(Queue::open("jobs").unwrap().task_done(), Err(TaskDoneError::NothingOwed));
+/// });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TaskDoneError {
@@ -162,11 +207,36 @@ impl std::error::Error for TaskDoneError {}
 const SOME: usize = 1024;
 
 /// A handle to one queue. Dropping it neither closes the queue nor loses a message.
+///
+/// ```
+/// use wasmpool_guest::queue::Queue;
+/// use wasmpool_guest::testing::Shared;
+///
+/// Shared::new().queue("letters").within(|| {
+///     let letters = Queue::open("letters").unwrap();
+///     letters.put(b"a").unwrap();
+///     letters.put(b"b").unwrap();
+///     assert_eq!(letters.get().unwrap(), b"a");
+/// });
+/// ```
 #[derive(Debug)]
 pub struct Queue(host::Queue);
 
 impl Queue {
     /// Opens a granted queue. Opening a name twice gives two handles to the same queue.
+    ///
+    /// ```
+    /// use wasmpool_guest::queue::Queue;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().queue("letters").within(|| {
+    ///     assert!(Queue::open("letters").is_ok());
+    ///     assert_eq!(
+    ///         Queue::open("parcels").unwrap_err().to_string(),
+    ///         "no queue named `parcels` was granted: the pool's owner grants it by its name"
+    ///     );
+    /// });
+    /// ```
     ///
     /// # Errors
     ///
@@ -176,11 +246,33 @@ impl Queue {
     }
 
     /// What the grant allows.
+    ///
+    /// ```
+    /// use wasmpool_guest::queue::{Direction, Queue};
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().queue("letters").within(|| {
+    ///     let letters = Queue::open("letters").unwrap();
+    ///     assert!(letters.direction() != Direction::Get, "this task may put");
+    /// });
+    /// ```
     pub fn direction(&self) -> Direction {
         self.0.direction()
     }
 
     /// Appends a message, waiting for room; only the item's deadline ends the wait.
+    ///
+    /// ```
+    /// use wasmpool_guest::queue::{PutError, Queue};
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().queue("letters").within(|| {
+    ///     let letters = Queue::open("letters").unwrap();
+    ///     letters.put(b"hello").unwrap();
+    ///     letters.close();
+    ///     assert_eq!(letters.put(b"too late"), Err(PutError::Closed));
+    /// });
+    /// ```
     ///
     /// # Errors
     ///
@@ -191,6 +283,20 @@ impl Queue {
 
     /// As [`put`](Self::put), waiting no longer than this.
     ///
+    /// ```
+    /// use wasmpool_guest::queue::{PutError, Queue};
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().bounded_queue("letters", 1).within(|| {
+    ///     use std::time::Duration;
+    ///
+    ///     let letters = Queue::open("letters").unwrap();
+    ///     letters.put(b"first").unwrap();
+    ///     let second = letters.put_timeout(b"second", Duration::from_secs(1));
+    ///     assert_eq!(second, Err(PutError::Full));
+    /// });
+    /// ```
+    ///
     /// # Errors
     ///
     /// As `put`, and [`PutError::Full`].
@@ -199,6 +305,17 @@ impl Queue {
     }
 
     /// Appends a message if there is room now.
+    ///
+    /// ```
+    /// use wasmpool_guest::queue::{PutError, Queue};
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().bounded_queue("letters", 1).within(|| {
+    ///     let letters = Queue::open("letters").unwrap();
+    ///     letters.try_put(b"first").unwrap();
+    ///     assert_eq!(letters.try_put(b"second"), Err(PutError::Full));
+    /// });
+    /// ```
     ///
     /// # Errors
     ///
@@ -209,6 +326,17 @@ impl Queue {
 
     /// Appends messages in their order, waiting for room where there is none. Many small messages cost little more in
     /// this way than one.
+    ///
+    /// ```
+    /// use wasmpool_guest::queue::Queue;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().queue("words").within(|| {
+    ///     let words = Queue::open("words").unwrap();
+    ///     words.put_all("to be or not to be".split(' ')).unwrap();
+    ///     assert_eq!(words.len(), 6);
+    /// });
+    /// ```
     ///
     /// # Errors
     ///
@@ -234,6 +362,21 @@ impl Queue {
     /// Appends the first of these messages, waiting for room, and as many of the others as there is room for at once, and
     /// as fit into one call: some 60 KiB. How many were put: always the first ones, and none only of none.
     ///
+    /// ```
+    /// use wasmpool_guest::queue::Queue;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().queue("words").within(|| {
+    ///     let words = Queue::open("words").unwrap();
+    ///     let messages = [b"to".to_vec(), b"be".to_vec()];
+    ///     let mut put = 0;
+    ///     while put < messages.len() {
+    ///         put += words.put_some(&messages[put..]).unwrap();
+    ///     }
+    ///     assert_eq!(words.len(), 2);
+    /// });
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`put`](Self::put), of the first message.
@@ -244,6 +387,17 @@ impl Queue {
 
     /// As [`put`](Self::put), of a value.
     ///
+    /// ```
+    /// use wasmpool_guest::queue::Queue;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().queue("pages").within(|| {
+    ///     let pages = Queue::open("pages").unwrap();
+    ///     pages.put_value(&("cover", 1_u32)).unwrap();
+    ///     assert_eq!(pages.get_value(), Ok(("cover".to_owned(), 1_u32)));
+    /// });
+    /// ```
+    ///
     /// # Errors
     ///
     /// As `put`, and when the value is no message.
@@ -252,6 +406,19 @@ impl Queue {
     }
 
     /// Takes the first message, waiting for one; only the item's deadline ends the wait.
+    ///
+    /// ```
+    /// use wasmpool_guest::queue::{GetError, Queue};
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().queue("letters").within(|| {
+    ///     let letters = Queue::open("letters").unwrap();
+    ///     letters.put(b"hello").unwrap();
+    ///     letters.close();
+    ///     assert_eq!(letters.get().unwrap(), b"hello");
+    ///     assert_eq!(letters.get(), Err(GetError::Closed));
+    /// });
+    /// ```
     ///
     /// # Errors
     ///
@@ -262,6 +429,18 @@ impl Queue {
 
     /// As [`get`](Self::get), waiting no longer than this.
     ///
+    /// ```
+    /// use wasmpool_guest::queue::{GetError, Queue};
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().queue("letters").within(|| {
+    ///     use std::time::Duration;
+    ///
+    ///     let letters = Queue::open("letters").unwrap();
+    ///     assert_eq!(letters.get_timeout(Duration::from_secs(1)), Err(GetError::Empty));
+    /// });
+    /// ```
+    ///
     /// # Errors
     ///
     /// As `get`, and [`GetError::Empty`].
@@ -270,6 +449,19 @@ impl Queue {
     }
 
     /// Takes the first message if there is one now.
+    ///
+    /// ```
+    /// use wasmpool_guest::queue::Queue;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().queue("letters").within(|| {
+    ///     let letters = Queue::open("letters").unwrap();
+    ///     letters.put(b"hello").unwrap();
+    ///     while let Ok(letter) = letters.try_get() {
+    ///         assert_eq!(letter, b"hello");
+    ///     }
+    /// });
+    /// ```
     ///
     /// # Errors
     ///
@@ -282,6 +474,18 @@ impl Queue {
     /// than some 60 KiB. They are this consumer's from then on, so a slow one leaves more to others with a small `most`.
     /// Of a joinable queue each is confirmed by itself.
     ///
+    /// ```
+    /// use wasmpool_guest::queue::Queue;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().queue("words").within(|| {
+    ///     let words = Queue::open("words").unwrap();
+    ///     words.put_all(["to", "be", "or"]).unwrap();
+    ///     // One call of the host, not two.
+    ///     assert_eq!(words.get_some(2).unwrap(), [b"to", b"be"]);
+    /// });
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`get`](Self::get).
@@ -292,6 +496,20 @@ impl Queue {
 
     /// As [`get`](Self::get), of a value.
     ///
+    /// ```
+    /// use wasmpool_guest::queue::{GetError, Queue};
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().queue("numbers").within(|| {
+    ///     let numbers = Queue::open("numbers").unwrap();
+    ///     numbers.put_value(&42_u32).unwrap();
+    ///     assert_eq!(numbers.get_value::<u32>(), Ok(42));
+    ///
+    ///     numbers.put(b"no number, and longer than one").unwrap();
+    ///     assert!(matches!(numbers.get_value::<u32>(), Err(GetError::Message(_))));
+    /// });
+    /// ```
+    ///
     /// # Errors
     ///
     /// As `get`, and when the message is no `T`; then it is gone.
@@ -300,28 +518,89 @@ impl Queue {
     }
 
     /// Takes messages until the queue is closed and empty. What is not granted is one error, then the end.
+    ///
+    /// ```
+    /// use wasmpool_guest::queue::Queue;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().queue("letters").within(|| {
+    ///     let letters = Queue::open("letters").unwrap();
+    ///     letters.put_all(["a", "b"]).unwrap();
+    ///     letters.close();
+    ///     assert_eq!(letters.iter().count(), 2);
+    /// });
+    /// ```
     pub fn iter(&self) -> impl Iterator<Item = Result<Vec<u8>, GetError>> {
         until_closed(|| self.get())
     }
 
     /// As [`iter`](Self::iter), of values. A message that is no `T` is an error, and the next one follows.
+    ///
+    /// ```
+    /// use wasmpool_guest::queue::Queue;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().queue("numbers").within(|| {
+    ///     let numbers = Queue::open("numbers").unwrap();
+    ///     numbers.put_value(&1_u32).unwrap();
+    ///     numbers.put_value(&2_u32).unwrap();
+    ///     numbers.close();
+    ///     let sum: Result<u32, _> = numbers.values::<u32>().sum();
+    ///     assert_eq!(sum, Ok(3));
+    /// });
+    /// ```
     pub fn values<T: DeserializeOwned>(&self) -> impl Iterator<Item = Result<T, GetError>> {
         until_closed(|| self.get_value())
     }
 
     /// How many messages wait to be taken. Others put and get meanwhile: by the time it is looked at, the number may be
     /// another.
+    ///
+    /// ```
+    /// use wasmpool_guest::queue::Queue;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().queue("letters").within(|| {
+    ///     let letters = Queue::open("letters").unwrap();
+    ///     letters.put(b"hello").unwrap();
+    ///     assert_eq!(letters.len(), 1);
+    /// });
+    /// ```
     pub fn len(&self) -> u64 {
         self.0.length()
     }
 
     /// Whether no message waits, with the same reservation as [`len`](Self::len).
+    ///
+    /// ```
+    /// use wasmpool_guest::queue::Queue;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().queue("letters").within(|| {
+    ///     assert!(Queue::open("letters").unwrap().is_empty());
+    /// });
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// Confirms that a message of a joinable queue has been dealt with: the one that was got first of those not yet
     /// confirmed.
+    ///
+    /// ```
+    /// use wasmpool_guest::queue::{Queue, TaskDoneError};
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().joinable_queue("jobs").within(|| {
+    ///     let jobs = Queue::open("jobs").unwrap();
+    ///     jobs.put(b"a page").unwrap();
+    ///     let page = jobs.get().unwrap();
+    ///     // If this instance ended here, another would get the page.
+    ///     assert_eq!(page, b"a page");
+    ///     jobs.task_done().unwrap();
+    ///     assert_eq!(jobs.task_done(), Err(TaskDoneError::NothingOwed));
+    /// });
+    /// ```
     ///
     /// # Errors
     ///
@@ -332,17 +611,57 @@ impl Queue {
 
     /// Waits until every message that was ever put has been taken and, in a joinable queue, confirmed; only the item's
     /// deadline ends the wait.
+    ///
+    /// ```
+    /// use wasmpool_guest::queue::Queue;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().joinable_queue("jobs").within(|| {
+    ///     let jobs = Queue::open("jobs").unwrap();
+    ///     jobs.put(b"a page").unwrap();
+    ///     jobs.get().unwrap();
+    ///     jobs.task_done().unwrap();
+    ///     // All is dealt with.
+    ///     jobs.join();
+    /// });
+    /// ```
     pub fn join(&self) {
         self.0.join(None);
     }
 
     /// As [`join`](Self::join), waiting no longer than this. False if that was too short.
+    ///
+    /// ```
+    /// use wasmpool_guest::queue::Queue;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().joinable_queue("jobs").within(|| {
+    ///     use std::time::Duration;
+    ///
+    ///     let jobs = Queue::open("jobs").unwrap();
+    ///     jobs.put(b"a page").unwrap();
+    ///     assert!(!jobs.join_timeout(Duration::from_secs(1)), "nobody got it");
+    /// });
+    /// ```
     pub fn join_timeout(&self, timeout: Duration) -> bool {
         self.0.join(Some(timeout))
     }
 
     /// Takes no more messages; those already there are still delivered. Closing twice is no error; without the right to
     /// put it does nothing.
+    ///
+    /// ```
+    /// use wasmpool_guest::queue::Queue;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().queue("letters").within(|| {
+    ///     let letters = Queue::open("letters").unwrap();
+    ///     letters.put(b"the last").unwrap();
+    ///     letters.close();
+    ///     assert!(letters.put(b"too late").is_err());
+    ///     assert_eq!(letters.get().unwrap(), b"the last");
+    /// });
+    /// ```
     pub fn close(&self) {
         self.0.close();
     }

@@ -104,6 +104,23 @@ impl Entry {
 ///
 /// Use it once in a crate. It exports the component's functions, which is code marked `unsafe`: in a crate that forbids
 /// unsafe code, deny it instead.
+///
+/// ```
+/// /// Where the first number of these lies, in the rest.
+/// fn position(wanted: i64, numbers: Vec<i64>) -> Option<usize> {
+///     numbers.iter().position(|number| *number == wanted)
+/// }
+///
+/// wasmpool_guest::tasks! {
+///     /// Looks for a number.
+///     position(wanted, numbers),
+/// }
+///
+/// # fn main() {
+/// // In a test it is a function like any other.
+/// assert_eq!(position(3, vec![1, 2, 3]), Some(2));
+/// # }
+/// ```
 #[macro_export]
 macro_rules! tasks {
     ($($(#[doc = $doc:literal])* $task:ident $(($($parameter:ident),+ $(,)?))?),+ $(,)?) => {

@@ -43,6 +43,13 @@ mod sync;
 pub use shared::Shared;
 
 /// What [`context`](crate::context) tells.
+///
+/// ```
+/// use wasmpool_guest::{context, testing};
+///
+/// let second = testing::Surroundings { attempt: 2, ..Default::default() };
+/// testing::within(second, || assert_eq!(context::attempt(), 2));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Surroundings {
     /// See [`context::worker_index`](crate::context::worker_index).
@@ -70,11 +77,31 @@ impl Default for Surroundings {
 }
 
 /// Calls `f` in the given surroundings.
+///
+/// ```
+/// use wasmpool_guest::{context, testing};
+///
+/// let seventh = testing::Surroundings { item_index: Some(6), ..Default::default() };
+/// assert_eq!(testing::within(seventh, context::item_index), Some(6));
+/// // Afterwards it is as it was.
+/// assert_eq!(context::item_index(), Some(0));
+/// ```
 pub fn within<R>(surroundings: Surroundings, f: impl FnOnce() -> R) -> R {
     swapped(|stand_in| &mut stand_in.surroundings, surroundings, f).0
 }
 
 /// Calls `f` and returns, with its result, what it emitted. Values emitted outside a call of this are dropped.
+///
+/// ```
+/// use wasmpool_guest::{emit, testing};
+///
+/// let (last, emitted) = testing::emitted::<u32, _>(|| {
+///     emit(&1).unwrap();
+///     emit(&2).unwrap();
+///     3
+/// });
+/// assert_eq!((emitted, last), (vec![1, 2], 3));
+/// ```
 ///
 /// # Panics
 ///

@@ -34,6 +34,16 @@ impl<T: Element> Array<T> {
 
     /// Opens a granted buffer as numbers.
     ///
+    /// ```
+    /// use wasmpool_guest::buffer::Array;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().array("data", &[1.5_f64, 2.5, 4.0]).within(|| {
+    ///     let data = Array::<f64>::open("data").unwrap();
+    ///     assert_eq!(data.len(), 3);
+    /// });
+    /// ```
+    ///
     /// # Errors
     ///
     /// When no buffer of this name was granted, its length is no multiple of the number's, or too many handles are
@@ -50,21 +60,62 @@ impl<T: Element> Array<T> {
     }
 
     /// How many numbers there are. That never changes.
+    ///
+    /// ```
+    /// use wasmpool_guest::buffer::Array;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().array("data", &[1.5_f64, 2.5, 4.0]).within(|| {
+    ///     let data = Array::<f64>::open("data").unwrap();
+    ///     assert_eq!(data.len(), 3);
+    /// });
+    /// ```
     pub fn len(&self) -> u64 {
         self.bytes / Self::SIZE
     }
 
     /// Whether there are none.
+    ///
+    /// ```
+    /// use wasmpool_guest::buffer::Array;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().array("data", &[1.5_f64, 2.5, 4.0]).within(|| {
+    ///     let data = Array::<f64>::open("data").unwrap();
+    ///     assert!(!data.is_empty());
+    /// });
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.bytes == 0
     }
 
     /// What the grant allows.
+    ///
+    /// ```
+    /// use wasmpool_guest::buffer::{Access, Array};
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().array("data", &[1.5_f64, 2.5, 4.0]).within(|| {
+    ///     let data = Array::<f64>::open("data").unwrap();
+    ///     assert_eq!(data.access(), Access::ReadWrite);
+    /// });
+    /// ```
     pub fn access(&self) -> Access {
         self.buffer.access()
     }
 
     /// The number at a place; atomic if it has 4 or 8 bytes.
+    ///
+    /// ```
+    /// use wasmpool_guest::buffer::Array;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().array("data", &[1.5_f64, 2.5, 4.0]).within(|| {
+    ///     let data = Array::<f64>::open("data").unwrap();
+    ///     assert_eq!(data.get(2), Ok(4.0));
+    ///     assert!(data.get(3).is_err());
+    /// });
+    /// ```
     ///
     /// # Errors
     ///
@@ -74,6 +125,17 @@ impl<T: Element> Array<T> {
     }
 
     /// Replaces the number at a place; atomic if it has 4 or 8 bytes.
+    ///
+    /// ```
+    /// use wasmpool_guest::buffer::Array;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().array("data", &[1.5_f64, 2.5, 4.0]).within(|| {
+    ///     let data = Array::<f64>::open("data").unwrap();
+    ///     data.set(0, -1.0).unwrap();
+    ///     assert_eq!(data.get(0), Ok(-1.0));
+    /// });
+    /// ```
     ///
     /// # Errors
     ///
@@ -91,6 +153,16 @@ impl<T: Element> Array<T> {
 
     /// A copy of all numbers, which is not atomic.
     ///
+    /// ```
+    /// use wasmpool_guest::buffer::Array;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().array("data", &[1.5_f64, 2.5, 4.0]).within(|| {
+    ///     let data = Array::<f64>::open("data").unwrap();
+    ///     assert_eq!(data.read_all().unwrap(), [1.5, 2.5, 4.0]);
+    /// });
+    /// ```
+    ///
     /// # Errors
     ///
     /// When there are more than memory can hold.
@@ -105,6 +177,18 @@ impl<T: Element> Array<T> {
 
     /// Copies numbers out, from the one at `first`, as many as `numbers` holds. Not atomic.
     ///
+    /// ```
+    /// use wasmpool_guest::buffer::Array;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().array("data", &[1.5_f64, 2.5, 4.0]).within(|| {
+    ///     let data = Array::<f64>::open("data").unwrap();
+    ///     let mut last = [0.0; 2];
+    ///     data.read_into(1, &mut last).unwrap();
+    ///     assert_eq!(last, [2.5, 4.0]);
+    /// });
+    /// ```
+    ///
     /// # Errors
     ///
     /// When there are not so many; then `numbers` is as it was.
@@ -113,6 +197,17 @@ impl<T: Element> Array<T> {
     }
 
     /// Copies numbers in, the first to the place `first`. Not atomic.
+    ///
+    /// ```
+    /// use wasmpool_guest::buffer::Array;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().array("data", &[1.5_f64, 2.5, 4.0]).within(|| {
+    ///     let data = Array::<f64>::open("data").unwrap();
+    ///     data.write_from(1, &[0.0, 0.5]).unwrap();
+    ///     assert_eq!(data.read_all().unwrap(), [1.5, 0.0, 0.5]);
+    /// });
+    /// ```
     ///
     /// # Errors
     ///
@@ -123,6 +218,16 @@ impl<T: Element> Array<T> {
 
     /// Makes all numbers appear in the task's own memory: see [`Buffer::attach`].
     ///
+    /// ```
+    /// use wasmpool_guest::buffer::Array;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().array("data", &[1.5_f64, 2.5, 4.0]).within(|| {
+    ///     let data = Array::<f64>::open("data").unwrap();
+    ///     assert_eq!(data.attach().unwrap().iter().sum::<f64>(), 8.0);
+    /// });
+    /// ```
+    ///
     /// # Errors
     ///
     /// As of `Buffer::attach`.
@@ -131,6 +236,16 @@ impl<T: Element> Array<T> {
     }
 
     /// Makes the numbers in a range of places appear in the task's own memory: see [`Buffer::attach`].
+    ///
+    /// ```
+    /// use wasmpool_guest::buffer::Array;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().array("data", &[1.5_f64, 2.5, 4.0]).within(|| {
+    ///     let data = Array::<f64>::open("data").unwrap();
+    ///     assert_eq!(data.attach_range(1..).unwrap().iter().sum::<f64>(), 6.5);
+    /// });
+    /// ```
     ///
     /// # Errors
     ///
@@ -145,6 +260,17 @@ impl<T: Element> Array<T> {
     }
 
     /// The buffer that holds the numbers.
+    ///
+    /// ```
+    /// use wasmpool_guest::buffer::Array;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().array("data", &[1.5_f64, 2.5, 4.0]).within(|| {
+    ///     let data = Array::<f64>::open("data").unwrap();
+    ///     // In bytes, not in numbers.
+    ///     assert_eq!(data.as_buffer().len(), 24);
+    /// });
+    /// ```
     pub fn as_buffer(&self) -> &Buffer {
         &self.buffer
     }
@@ -154,6 +280,17 @@ impl<T: Scalar> Array<T> {
     /// Adds to the number at a place, atomically, integers wrapping around. Returns the old one.
     ///
     /// For more atomic operations, and to wait, use [`as_buffer`](Self::as_buffer).
+    ///
+    /// ```
+    /// use wasmpool_guest::buffer::Array;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().array("data", &[1.5_f64, 2.5, 4.0]).within(|| {
+    ///     let data = Array::<f64>::open("data").unwrap();
+    ///     assert_eq!(data.fetch_add(0, 0.5), Ok(1.5));
+    ///     assert_eq!(data.get(0), Ok(2.0));
+    /// });
+    /// ```
     ///
     /// # Errors
     ///

@@ -11,6 +11,19 @@ use super::{Access, AttachError, Buffer, Element};
 use crate::host;
 
 /// A part of a buffer in the task's own memory, as bytes.
+///
+/// ```
+/// use wasmpool_guest::buffer::{Attached, Buffer};
+/// use wasmpool_guest::testing::Shared;
+///
+/// Shared::new().buffer("page", b"to be or not").within(|| {
+///     fn spaces(text: &Attached<'_>) -> usize {
+///         text.iter().filter(|byte| *byte == b' ').count()
+///     }
+///     let page = Buffer::open("page").unwrap();
+///     assert_eq!(spaces(&page.attach(..).unwrap()), 3);
+/// });
+/// ```
 pub type Attached<'a> = AttachedSlice<'a, u8>;
 
 /// A part of a buffer in the task's own memory, as a slice of numbers. Dropping it detaches.
@@ -91,18 +104,51 @@ impl<'a, T: Element> AttachedSlice<'a, T> {
     }
 
     /// How many numbers there are.
+    ///
+    /// ```
+    /// use wasmpool_guest::buffer::Array;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().array("row", &[1_u32, 2, 3]).within(|| {
+    ///     let row = Array::<u32>::open("row").unwrap();
+    ///     let row = row.attach().unwrap();
+    ///     assert_eq!(row.len(), 3);
+    /// });
+    /// ```
     #[inline]
     pub fn len(&self) -> usize {
         self.cells.len()
     }
 
     /// Whether there are none.
+    ///
+    /// ```
+    /// use wasmpool_guest::buffer::Array;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().array("row", &[1_u32, 2, 3]).within(|| {
+    ///     let row = Array::<u32>::open("row").unwrap();
+    ///     let row = row.attach().unwrap();
+    ///     assert!(!row.is_empty());
+    /// });
+    /// ```
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// The number at a place.
+    ///
+    /// ```
+    /// use wasmpool_guest::buffer::Array;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().array("row", &[1_u32, 2, 3]).within(|| {
+    ///     let row = Array::<u32>::open("row").unwrap();
+    ///     let row = row.attach().unwrap();
+    ///     assert_eq!(row.get(1), 2);
+    /// });
+    /// ```
     ///
     /// # Panics
     ///
@@ -114,6 +160,18 @@ impl<'a, T: Element> AttachedSlice<'a, T> {
     }
 
     /// Replaces the number at a place.
+    ///
+    /// ```
+    /// use wasmpool_guest::buffer::Array;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().array("row", &[1_u32, 2, 3]).within(|| {
+    ///     let row = Array::<u32>::open("row").unwrap();
+    ///     let row = row.attach().unwrap();
+    ///     row.set(1, 20);
+    ///     assert_eq!(row.get(1), 20);
+    /// });
+    /// ```
     ///
     /// # Panics
     ///
@@ -132,6 +190,17 @@ impl<'a, T: Element> AttachedSlice<'a, T> {
     }
 
     /// The numbers, in order, each read when its turn comes.
+    ///
+    /// ```
+    /// use wasmpool_guest::buffer::Array;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().array("row", &[1_u32, 2, 3]).within(|| {
+    ///     let row = Array::<u32>::open("row").unwrap();
+    ///     let row = row.attach().unwrap();
+    ///     assert!(row.iter().rev().eq([3, 2, 1]));
+    /// });
+    /// ```
     #[inline]
     pub fn iter(&self) -> Iter<'_, T> {
         Iter {
@@ -141,6 +210,19 @@ impl<'a, T: Element> AttachedSlice<'a, T> {
     }
 
     /// Copies all numbers out.
+    ///
+    /// ```
+    /// use wasmpool_guest::buffer::Array;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().array("row", &[1_u32, 2, 3]).within(|| {
+    ///     let row = Array::<u32>::open("row").unwrap();
+    ///     let row = row.attach().unwrap();
+    ///     let mut own = [0; 3];
+    ///     row.copy_to_slice(&mut own);
+    ///     assert_eq!(own, [1, 2, 3]);
+    /// });
+    /// ```
     ///
     /// # Panics
     ///
@@ -152,6 +234,18 @@ impl<'a, T: Element> AttachedSlice<'a, T> {
 
     /// Copies all numbers in.
     ///
+    /// ```
+    /// use wasmpool_guest::buffer::Array;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().array("row", &[1_u32, 2, 3]).within(|| {
+    ///     let row = Array::<u32>::open("row").unwrap();
+    ///     let row = row.attach().unwrap();
+    ///     row.copy_from_slice(&[7, 8, 9]);
+    ///     assert_eq!(row.get(2), 9);
+    /// });
+    /// ```
+    ///
     /// # Panics
     ///
     /// If the slice has another length, or the buffer was granted for reading only.
@@ -162,6 +256,18 @@ impl<'a, T: Element> AttachedSlice<'a, T> {
     }
 
     /// Replaces every number.
+    ///
+    /// ```
+    /// use wasmpool_guest::buffer::Array;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().array("row", &[1_u32, 2, 3]).within(|| {
+    ///     let row = Array::<u32>::open("row").unwrap();
+    ///     let row = row.attach().unwrap();
+    ///     row.fill(5);
+    ///     assert!(row.iter().all(|number| number == 5));
+    /// });
+    /// ```
     ///
     /// # Panics
     ///
@@ -175,11 +281,37 @@ impl<'a, T: Element> AttachedSlice<'a, T> {
     }
 
     /// Where the first number is. A store through this when the buffer was granted for reading only is a trap.
+    ///
+    /// ```
+    /// use wasmpool_guest::buffer::Array;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().array("row", &[1_u32, 2, 3]).within(|| {
+    ///     let row = Array::<u32>::open("row").unwrap();
+    ///     let row = row.attach().unwrap();
+    ///     // For code in C, which is linked to the task.
+    ///     let first = row.as_ptr();
+    ///     assert!(first.is_aligned());
+    /// });
+    /// ```
     pub fn as_ptr(&self) -> *mut T {
         self.cells.start().as_ptr()
     }
 
     /// The numbers as an ordinary slice, in place.
+    ///
+    /// ```
+    /// use wasmpool_guest::buffer::Array;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().array("row", &[1_u32, 2, 3]).within(|| {
+    ///     let row = Array::<u32>::open("row").unwrap();
+    ///     let row = row.attach().unwrap();
+    ///     // SAFETY: in this test nobody writes.
+    ///     let numbers = unsafe { row.as_slice() };
+    ///     assert_eq!(numbers.iter().max(), Some(&3));
+    /// });
+    /// ```
     ///
     /// # Safety
     ///
@@ -191,6 +323,20 @@ impl<'a, T: Element> AttachedSlice<'a, T> {
     }
 
     /// The numbers as an ordinary slice to be written, in place.
+    ///
+    /// ```
+    /// use wasmpool_guest::buffer::Array;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().array("row", &[3_u32, 1, 2]).within(|| {
+    ///     let row = Array::<u32>::open("row").unwrap();
+    ///     let mut attached = row.attach().unwrap();
+    ///     // SAFETY: in this test nobody else reads or writes.
+    ///     unsafe { attached.as_mut_slice() }.sort();
+    ///     drop(attached);
+    ///     assert_eq!(row.read_all().unwrap(), [1, 2, 3]);
+    /// });
+    /// ```
     ///
     /// # Panics
     ///
@@ -225,6 +371,18 @@ impl<'s, T: Element> IntoIterator for &'s AttachedSlice<'_, T> {
 }
 
 /// The numbers of an [`AttachedSlice`].
+///
+/// ```
+/// use wasmpool_guest::buffer::Array;
+/// use wasmpool_guest::testing::Shared;
+///
+/// Shared::new().array("row", &[1_u32, 2, 3]).within(|| {
+///     let row = Array::<u32>::open("row").unwrap();
+///     let row = row.attach().unwrap();
+///     let mut numbers = row.iter();
+///     assert_eq!((numbers.len(), numbers.next()), (3, Some(1)));
+/// });
+/// ```
 #[derive(Debug)]
 pub struct Iter<'a, T> {
     cells: &'a Cells<T>,

@@ -13,6 +13,18 @@ compile_error!("buffers hold little-endian numbers, and are used in place");
 
 /// A type of number that an [`Array`](super::Array) or an [`AttachedSlice`](super::AttachedSlice) may hold: integers of
 /// 1 to 8 bytes, `f32`, `f64`.
+///
+/// ```
+/// use wasmpool_guest::buffer::{Array, Element};
+/// use wasmpool_guest::testing::Shared;
+///
+/// Shared::new().array("row", &[1_u8, 2, 3]).within(|| {
+///     fn largest<T: Element + Ord>(array: &Array<T>) -> Option<T> {
+///         array.attach().ok()?.iter().max()
+///     }
+///     assert_eq!(largest(&Array::<u8>::open("row").unwrap()), Some(3));
+/// });
+/// ```
 #[diagnostic::on_unimplemented(
     message = "a buffer cannot hold `{Self}`",
     note = "it holds `u8`, `i8`, `u16`, `i16`, `u32`, `i32`, `u64`, `i64`, `f32` or `f64`"
@@ -20,6 +32,21 @@ compile_error!("buffers hold little-endian numbers, and are used in place");
 pub trait Element: sealed::Element {}
 
 /// A number that the host reads and changes as a whole: `u32`, `i32`, `u64`, `i64`, `f32` or `f64`.
+///
+/// ```
+/// use wasmpool_guest::buffer::{AccessError, Scalar, Value};
+/// use wasmpool_guest::testing::Shared;
+///
+/// Shared::new().value("best", 3.5_f64).within(|| {
+///     fn raise<T: Scalar + PartialOrd>(best: &Value<T>, to: T) -> Result<T, AccessError> {
+///         best.fetch_update(|old| if to > old { to } else { old })
+///     }
+///     let best = Value::<f64>::open("best").unwrap();
+///     raise(&best, 4.5).unwrap();
+///     raise(&best, 1.0).unwrap();
+///     assert_eq!(best.get(), 4.5);
+/// });
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no atomic operations",
     note = "`u32`, `i32`, `u64`, `i64`, `f32` and `f64` have"
@@ -27,6 +54,20 @@ pub trait Element: sealed::Element {}
 pub trait Scalar: Element + sealed::Scalar {}
 
 /// A [`Scalar`] that has bits to combine: `u32`, `i32`, `u64` or `i64`.
+///
+/// ```
+/// use wasmpool_guest::buffer::{AccessError, Integer, Value};
+/// use wasmpool_guest::testing::Shared;
+///
+/// Shared::new().value("flags", 0b01_u32).within(|| {
+///     fn set<T: Integer>(flags: &Value<T>, bits: T) -> Result<T, AccessError> {
+///         flags.fetch_or(bits)
+///     }
+///     let flags = Value::<u32>::open("flags").unwrap();
+///     assert_eq!(set(&flags, 0b10), Ok(0b01));
+///     assert_eq!(flags.get(), 0b11);
+/// });
+/// ```
 pub trait Integer: Scalar {}
 
 /// What an atomic operation does with the old number and its operand.

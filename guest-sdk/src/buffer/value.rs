@@ -29,6 +29,17 @@ pub struct Value<T> {
 impl<T: Scalar> Value<T> {
     /// Opens a granted buffer as one number.
     ///
+    /// ```
+    /// use wasmpool_guest::buffer::Value;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().value("total", 5_i64).within(|| {
+    ///     let total = Value::<i64>::open("total").unwrap();
+    ///     assert_eq!(total.get(), 5);
+    ///     assert!(Value::<u32>::open("total").is_err(), "it has 8 bytes");
+    /// });
+    /// ```
+    ///
     /// # Errors
     ///
     /// When no buffer of this name was granted, it does not have the number's size, or too many handles are open.
@@ -41,11 +52,31 @@ impl<T: Scalar> Value<T> {
     }
 
     /// What the grant allows: without [`Access::ReadWrite`] all that changes the number is an error.
+    ///
+    /// ```
+    /// use wasmpool_guest::buffer::{Access, Value};
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().value("total", 5_i64).within(|| {
+    ///     let total = Value::<i64>::open("total").unwrap();
+    ///     assert_eq!(total.access(), Access::ReadWrite);
+    /// });
+    /// ```
     pub fn access(&self) -> Access {
         self.buffer.access()
     }
 
     /// The number.
+    ///
+    /// ```
+    /// use wasmpool_guest::buffer::Value;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().value("total", 5_i64).within(|| {
+    ///     let total = Value::<i64>::open("total").unwrap();
+    ///     assert_eq!(total.get(), 5);
+    /// });
+    /// ```
     pub fn get(&self) -> T {
         match self.buffer.load(0) {
             Ok(number) => number,
@@ -56,6 +87,17 @@ impl<T: Scalar> Value<T> {
 
     /// Replaces the number.
     ///
+    /// ```
+    /// use wasmpool_guest::buffer::Value;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().value("total", 5_i64).within(|| {
+    ///     let total = Value::<i64>::open("total").unwrap();
+    ///     total.set(-1).unwrap();
+    ///     assert_eq!(total.get(), -1);
+    /// });
+    /// ```
+    ///
     /// # Errors
     ///
     /// When the grant is read-only: so for all that changes the number.
@@ -64,6 +106,16 @@ impl<T: Scalar> Value<T> {
     }
 
     /// Replaces the number. Returns the old one.
+    ///
+    /// ```
+    /// use wasmpool_guest::buffer::Value;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().value("total", 5_i64).within(|| {
+    ///     let total = Value::<i64>::open("total").unwrap();
+    ///     assert_eq!(total.swap(0), Ok(5));
+    /// });
+    /// ```
     ///
     /// # Errors
     ///
@@ -74,6 +126,17 @@ impl<T: Scalar> Value<T> {
 
     /// Adds to the number, integers wrapping around. Returns the old one.
     ///
+    /// ```
+    /// use wasmpool_guest::buffer::Value;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().value("total", 5_i64).within(|| {
+    ///     let total = Value::<i64>::open("total").unwrap();
+    ///     assert_eq!(total.fetch_add(2), Ok(5));
+    ///     assert_eq!(total.get(), 7);
+    /// });
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`set`](Self::set).
@@ -82,6 +145,17 @@ impl<T: Scalar> Value<T> {
     }
 
     /// Subtracts from the number, integers wrapping around. Returns the old one.
+    ///
+    /// ```
+    /// use wasmpool_guest::buffer::Value;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().value("total", 5_i64).within(|| {
+    ///     let total = Value::<i64>::open("total").unwrap();
+    ///     total.fetch_sub(2).unwrap();
+    ///     assert_eq!(total.get(), 3);
+    /// });
+    /// ```
     ///
     /// # Errors
     ///
@@ -93,6 +167,17 @@ impl<T: Scalar> Value<T> {
     /// Replaces the number by what a function makes of it. If somebody else changes it meanwhile, the function is
     /// called again with what it is then. Returns the old one.
     ///
+    /// ```
+    /// use wasmpool_guest::buffer::Value;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().value("total", 5_i64).within(|| {
+    ///     let total = Value::<i64>::open("total").unwrap();
+    ///     total.fetch_update(|total| total * total).unwrap();
+    ///     assert_eq!(total.get(), 25);
+    /// });
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`set`](Self::set).
@@ -102,6 +187,17 @@ impl<T: Scalar> Value<T> {
 
     /// Replaces the number if it is `expected`. Returns the old one: it was replaced exactly if that is `expected`,
     /// floats compared by their bits.
+    ///
+    /// ```
+    /// use wasmpool_guest::buffer::Value;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().value("total", 5_i64).within(|| {
+    ///     let total = Value::<i64>::open("total").unwrap();
+    ///     assert_eq!(total.compare_exchange(5, 6), Ok(5));
+    ///     assert_eq!(total.compare_exchange(5, 7), Ok(6), "it was not replaced");
+    /// });
+    /// ```
     ///
     /// # Errors
     ///
@@ -113,6 +209,16 @@ impl<T: Scalar> Value<T> {
     /// Sleeps until somebody [notifies](Self::notify), if the number is `expected`; only the item's deadline ends the
     /// wait.
     ///
+    /// ```
+    /// use wasmpool_guest::buffer::{Value, WaitResult};
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().value("total", 5_i64).within(|| {
+    ///     let total = Value::<i64>::open("total").unwrap();
+    ///     assert_eq!(total.wait(4), Ok(WaitResult::Unequal));
+    /// });
+    /// ```
+    ///
     /// # Errors
     ///
     /// None that a pool gives for a buffer that could be opened.
@@ -122,6 +228,18 @@ impl<T: Scalar> Value<T> {
 
     /// As [`wait`](Self::wait), waiting no longer than this.
     ///
+    /// ```
+    /// use wasmpool_guest::buffer::{Value, WaitResult};
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().value("total", 5_i64).within(|| {
+    ///     use std::time::Duration;
+    ///
+    ///     let total = Value::<i64>::open("total").unwrap();
+    ///     assert_eq!(total.wait_timeout(5, Duration::from_secs(1)), Ok(WaitResult::TimedOut));
+    /// });
+    /// ```
+    ///
     /// # Errors
     ///
     /// As `wait`.
@@ -130,6 +248,17 @@ impl<T: Scalar> Value<T> {
     }
 
     /// Wakes at most `count` of those who wait, the longest waiting first, and returns how many.
+    ///
+    /// ```
+    /// use wasmpool_guest::buffer::Value;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().value("total", 5_i64).within(|| {
+    ///     let total = Value::<i64>::open("total").unwrap();
+    ///     total.set(6).unwrap();
+    ///     assert_eq!(total.notify(u32::MAX), Ok(0), "nobody waits here");
+    /// });
+    /// ```
     ///
     /// # Errors
     ///
@@ -142,6 +271,17 @@ impl<T: Scalar> Value<T> {
 impl<T: Integer> Value<T> {
     /// Combines the number with another, bit by bit, by "and". Returns the old one.
     ///
+    /// ```
+    /// use wasmpool_guest::buffer::Value;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().value("total", 5_i64).within(|| {
+    ///     let total = Value::<i64>::open("total").unwrap();
+    ///     total.fetch_and(0b100).unwrap();
+    ///     assert_eq!(total.get(), 0b100);
+    /// });
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`set`](Self::set).
@@ -151,6 +291,17 @@ impl<T: Integer> Value<T> {
 
     /// As [`fetch_and`](Self::fetch_and), by "or".
     ///
+    /// ```
+    /// use wasmpool_guest::buffer::Value;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().value("total", 5_i64).within(|| {
+    ///     let total = Value::<i64>::open("total").unwrap();
+    ///     total.fetch_or(0b010).unwrap();
+    ///     assert_eq!(total.get(), 0b111);
+    /// });
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`set`](Self::set).
@@ -159,6 +310,17 @@ impl<T: Integer> Value<T> {
     }
 
     /// As [`fetch_and`](Self::fetch_and), by "exclusive or".
+    ///
+    /// ```
+    /// use wasmpool_guest::buffer::Value;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().value("total", 5_i64).within(|| {
+    ///     let total = Value::<i64>::open("total").unwrap();
+    ///     total.fetch_xor(0b001).unwrap();
+    ///     assert_eq!(total.get(), 0b100);
+    /// });
+    /// ```
     ///
     /// # Errors
     ///

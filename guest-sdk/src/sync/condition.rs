@@ -7,6 +7,18 @@ use super::{Lock, LockGuard, ReleaseError};
 use crate::{OpenError, host};
 
 /// Why a wait for a condition ended without a notification.
+///
+/// ```
+/// use wasmpool_guest::sync::{Condition, Lock, WaitError};
+/// use wasmpool_guest::testing::Shared;
+///
+/// Shared::new().lock("shelf").lock("door").condition("restocked", "shelf").within(|| {
+///     let restocked = Condition::open("restocked").unwrap();
+///     let door = Lock::open("door").unwrap();
+///     let mut wrong = door.acquire().unwrap();
+///     assert_eq!(restocked.wait(&mut wrong), Err(WaitError::NotHeld));
+/// });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WaitError {
@@ -53,6 +65,15 @@ pub struct Condition(host::Condition);
 impl Condition {
     /// Opens a granted condition.
     ///
+    /// ```
+    /// use wasmpool_guest::sync::Condition;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().value("stock", 1_u32).lock("shelf").condition("restocked", "shelf").within(|| {
+    ///     assert!(Condition::open("restocked").is_ok());
+    /// });
+    /// ```
+    ///
     /// # Errors
     ///
     /// When no condition of this name was granted, or too many handles are open.
@@ -61,6 +82,18 @@ impl Condition {
     }
 
     /// The condition's lock: a new handle to the same lock each time.
+    ///
+    /// ```
+    /// use wasmpool_guest::sync::Condition;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().value("stock", 1_u32).lock("shelf").condition("restocked", "shelf").within(|| {
+    ///     let restocked = Condition::open("restocked").unwrap();
+    ///     let lock = restocked.lock();
+    ///     let guard = lock.acquire().unwrap();
+    ///     # drop(guard);
+    /// });
+    /// ```
     pub fn lock(&self) -> Lock {
         Lock::of(self.0.lock())
     }
@@ -68,6 +101,21 @@ impl Condition {
     /// Releases the lock, waits for a notification, and acquires the lock again; only the item's deadline ends the
     /// wait. Never wakes for no reason, but somebody else may have held the lock in between: check again what you
     /// waited for, or use [`wait_for`](Self::wait_for).
+    ///
+    /// ```
+    /// use wasmpool_guest::buffer::Value;
+    /// use wasmpool_guest::sync::{Condition, WaitError};
+    ///
+    /// fn take(stock: &Value<u32>, restocked: &Condition) -> Result<(), Box<dyn std::error::Error>> {
+    ///     let lock = restocked.lock();
+    ///     let mut guard = lock.acquire()?;
+    ///     while stock.get() == 0 {
+    ///         restocked.wait(&mut guard)?;
+    ///     }
+    ///     stock.fetch_sub(1)?;
+    ///     Ok(())
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
@@ -77,6 +125,21 @@ impl Condition {
     }
 
     /// As [`wait`](Self::wait), waiting for the notification no longer than this.
+    ///
+    /// ```
+    /// use wasmpool_guest::sync::{Condition, WaitError};
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().value("stock", 1_u32).lock("shelf").condition("restocked", "shelf").within(|| {
+    ///     use std::time::Duration;
+    ///
+    ///     let restocked = Condition::open("restocked").unwrap();
+    ///     let lock = restocked.lock();
+    ///     let mut guard = lock.acquire().unwrap();
+    ///     let waited = restocked.wait_timeout(&mut guard, Duration::from_secs(1));
+    ///     assert_eq!(waited, Err(WaitError::TimedOut));
+    /// });
+    /// ```
     ///
     /// # Errors
     ///
@@ -90,6 +153,21 @@ impl Condition {
     }
 
     /// Waits until the predicate is true. It is asked with the lock held, first at once, then after each notification.
+    ///
+    /// ```
+    /// use wasmpool_guest::buffer::Value;
+    /// use wasmpool_guest::sync::Condition;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().value("stock", 1_u32).lock("shelf").condition("restocked", "shelf").within(|| {
+    ///     let restocked = Condition::open("restocked").unwrap();
+    ///     let lock = restocked.lock();
+    ///     let stock = Value::<u32>::open("stock").unwrap();
+    ///     let mut guard = lock.acquire().unwrap();
+    ///     restocked.wait_for(&mut guard, || stock.get() > 0).unwrap();
+    ///     stock.fetch_sub(1).unwrap();
+    /// });
+    /// ```
     ///
     /// # Errors
     ///
@@ -116,6 +194,20 @@ impl Condition {
 
     /// Wakes at most this many of those who wait, the longest waiting first, and returns how many.
     ///
+    /// ```
+    /// use wasmpool_guest::sync::Condition;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().value("stock", 1_u32).lock("shelf").condition("restocked", "shelf").within(|| {
+    ///     let restocked = Condition::open("restocked").unwrap();
+    ///     let lock = restocked.lock();
+    ///     let guard = lock.acquire().unwrap();
+    ///     assert_eq!(restocked.notify(1), Ok(0), "nobody waits here");
+    ///     drop(guard);
+    ///     assert!(restocked.notify(1).is_err(), "without the lock");
+    /// });
+    /// ```
+    ///
     /// # Errors
     ///
     /// When the condition's lock is not held here.
@@ -124,6 +216,19 @@ impl Condition {
     }
 
     /// Wakes all who wait, and returns how many.
+    ///
+    /// ```
+    /// use wasmpool_guest::sync::Condition;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().value("stock", 1_u32).lock("shelf").condition("restocked", "shelf").within(|| {
+    ///     let restocked = Condition::open("restocked").unwrap();
+    ///     let lock = restocked.lock();
+    ///     let guard = lock.acquire().unwrap();
+    ///     assert_eq!(restocked.notify_all(), Ok(0));
+    ///     # drop(guard);
+    /// });
+    /// ```
     ///
     /// # Errors
     ///

@@ -7,6 +7,17 @@ use super::Acquired;
 use crate::{OpenError, host};
 
 /// Why something was not acquired.
+///
+/// ```
+/// use wasmpool_guest::sync::{AcquireError, Lock};
+/// use wasmpool_guest::testing::Shared;
+///
+/// Shared::new().lock("ledger").within(|| {
+///     let ledger = Lock::open("ledger").unwrap();
+///     let _guard = ledger.acquire().unwrap();
+///     assert_eq!(ledger.acquire().unwrap_err(), AcquireError::AlreadyHeld);
+/// });
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AcquireError {
@@ -34,6 +45,16 @@ impl fmt::Display for AcquireError {
 impl std::error::Error for AcquireError {}
 
 /// Why something was not released.
+///
+/// ```
+/// use wasmpool_guest::sync::{ReleaseError, Semaphore};
+/// use wasmpool_guest::testing::Shared;
+///
+/// Shared::new().semaphore("seats", 2).within(|| {
+///     let seats = Semaphore::open("seats").unwrap();
+///     assert!(matches!(seats.release(), Err(ReleaseError::TooMany { limit: 2 } | ReleaseError::NotHeld)));
+/// });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReleaseError {
@@ -61,11 +82,36 @@ impl std::error::Error for ReleaseError {}
 
 /// Held by one instance at a time. One that was created as recursive can be acquired again by its holder, and is free
 /// once every guard is dropped; of any other that is [`AcquireError::AlreadyHeld`].
+///
+/// ```
+/// use wasmpool_guest::sync::Lock;
+/// use wasmpool_guest::testing::Shared;
+///
+/// Shared::new().lock("ledger").within(|| {
+///     let ledger = Lock::open("ledger").unwrap();
+///     {
+///         let _guard = ledger.acquire().unwrap();
+///         // Nobody else has the lock here.
+///     }
+///     assert!(ledger.try_acquire().is_ok(), "free again");
+/// });
+/// ```
 #[derive(Debug)]
 pub struct Lock(host::Lock);
 
 impl Lock {
     /// Opens a granted lock.
+    ///
+    /// ```
+    /// use wasmpool_guest::sync::Lock;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().lock("ledger").within(|| {
+    ///     let ledger = Lock::open("ledger").unwrap();
+    ///     # drop(ledger);
+    ///     assert!(Lock::open("diary").is_err());
+    /// });
+    /// ```
     ///
     /// # Errors
     ///
@@ -80,6 +126,18 @@ impl Lock {
 
     /// Acquires the lock, waiting until it is free.
     ///
+    /// ```
+    /// use wasmpool_guest::sync::Lock;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().lock("ledger").within(|| {
+    ///     let ledger = Lock::open("ledger").unwrap();
+    ///     let guard = ledger.acquire().unwrap();
+    ///     // Change what the lock protects.
+    ///     drop(guard);
+    /// });
+    /// ```
+    ///
     /// # Errors
     ///
     /// When waiting would never end.
@@ -89,6 +147,22 @@ impl Lock {
 
     /// As [`acquire`](Self::acquire), waiting no longer than this.
     ///
+    /// ```
+    /// use wasmpool_guest::sync::{AcquireError, Lock};
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().lock("ledger").within(|| {
+    ///     use std::time::Duration;
+    ///
+    ///     let ledger = Lock::open("ledger").unwrap();
+    ///     match ledger.acquire_timeout(Duration::from_secs(1)) {
+    ///         Ok(guard) => drop(guard),
+    ///         Err(AcquireError::TimedOut) => println!("somebody has it for long"),
+    ///         Err(error) => panic!("{error}"),
+    ///     }
+    /// });
+    /// ```
+    ///
     /// # Errors
     ///
     /// As `acquire`, and [`AcquireError::TimedOut`].
@@ -97,6 +171,18 @@ impl Lock {
     }
 
     /// Acquires the lock if it is free now.
+    ///
+    /// ```
+    /// use wasmpool_guest::sync::Lock;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().lock("ledger").within(|| {
+    ///     let ledger = Lock::open("ledger").unwrap();
+    ///     let guard = ledger.try_acquire().unwrap();
+    ///     assert!(ledger.try_acquire().is_err());
+    ///     # drop(guard);
+    /// });
+    /// ```
     ///
     /// # Errors
     ///
@@ -115,6 +201,20 @@ impl Lock {
 }
 
 /// Holds a [`Lock`]: dropping it releases it.
+///
+/// ```
+/// use wasmpool_guest::sync::Lock;
+/// use wasmpool_guest::testing::Shared;
+///
+/// Shared::new().recursive_lock("ledger").within(|| {
+///     let ledger = Lock::open("ledger").unwrap();
+///     let outer = ledger.acquire().unwrap();
+///     let inner = ledger.acquire().unwrap();
+///     drop(outer);
+///     // Held until the last guard is dropped.
+///     drop(inner);
+/// });
+/// ```
 #[derive(Debug)]
 #[must_use = "the lock is released at once if the guard is not kept"]
 pub struct LockGuard<'a> {
@@ -125,6 +225,19 @@ pub struct LockGuard<'a> {
 impl LockGuard<'_> {
     /// Whether a holder before ended without releasing the lock: what it protects may have been left half done. Told to
     /// one acquirer, once for each such end.
+    ///
+    /// ```
+    /// use wasmpool_guest::sync::Lock;
+    /// use wasmpool_guest::testing::Shared;
+    ///
+    /// Shared::new().abandoned_lock("ledger").within(|| {
+    ///     let ledger = Lock::open("ledger").unwrap();
+    ///     let guard = ledger.acquire().unwrap();
+    ///     assert!(guard.was_abandoned(), "put right what it protects");
+    ///     drop(guard);
+    ///     assert!(!ledger.acquire().unwrap().was_abandoned(), "told once");
+    /// });
+    /// ```
     pub fn was_abandoned(&self) -> bool {
         self.acquired == Acquired::Abandoned
     }
