@@ -30,21 +30,42 @@ macro_rules! catalogue {
             pub const ALL: &[Code] = &[$(Code::$variant,)*];
 
             /// The code itself: lower case, with hyphens.
+            ///
+            /// ```
+            /// # use wasmpool::catalogue::Code;
+            /// assert_eq!(Code::WorkerLost.name(), "worker-lost");
+            /// ```
             pub const fn name(self) -> &'static str {
                 match self { $(Code::$variant => $name,)* }
             }
 
             /// What happened, in a sentence.
+            ///
+            /// ```
+            /// # use wasmpool::catalogue::Code;
+            /// println!("{}", Code::WorkerLost.what());
+            /// ```
             pub const fn what(self) -> &'static str {
                 match self { $(Code::$variant => $what,)* }
             }
 
             /// Why such a thing happens, in a sentence.
+            ///
+            /// ```
+            /// # use wasmpool::catalogue::Code;
+            /// println!("{}", Code::WorkerLost.why());
+            /// ```
             pub const fn why(self) -> &'static str {
                 match self { $(Code::$variant => $why,)* }
             }
 
             /// What to do about it, in a sentence.
+            ///
+            /// ```
+            /// # use wasmpool::catalogue::Code;
+            /// // Each has all three.
+            /// assert!(Code::ALL.iter().all(|code| !code.fix().is_empty()));
+            /// ```
             pub const fn fix(self) -> &'static str {
                 match self { $(Code::$variant => $fix,)* }
             }
@@ -358,6 +379,12 @@ impl fmt::Display for Code {
 }
 
 /// There is no such code.
+///
+/// ```
+/// use wasmpool::catalogue::{Code, UnknownCode};
+///
+/// assert_eq!("no-such-code".parse::<Code>(), Err(UnknownCode));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no error has this code")]
 pub struct UnknownCode;

@@ -9,6 +9,22 @@ use serde::{Deserialize, Serialize};
 use crate::catalogue::Code;
 
 /// The kind of a [`Failure`].
+///
+/// ```
+/// use wasmpool::failure::FailureKind;
+/// use wasmpool::pool::Error;
+///
+/// /// Whether it may help to try once more.
+/// fn passing(error: &Error) -> bool {
+///     match error {
+///         Error::Item { failure, .. } => {
+///             matches!(failure.kind, FailureKind::Timeout | FailureKind::WorkerLost)
+///         }
+///         _ => false,
+///     }
+/// }
+/// assert!(!passing(&Error::Closed));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FailureKind {
@@ -32,6 +48,12 @@ pub enum FailureKind {
 
 impl FailureKind {
     /// The name in records and messages: lower case, with hyphens.
+    ///
+    /// ```
+    /// use wasmpool::failure::FailureKind;
+    ///
+    /// assert_eq!(FailureKind::InvalidInput.name(), "invalid-input");
+    /// ```
     pub fn name(self) -> &'static str {
         match self {
             FailureKind::Failed => "failed",
@@ -75,6 +97,20 @@ impl fmt::Display for FailureKind {
 }
 
 /// Why an item has no result. Plain data, whatever the guest did.
+///
+/// ```
+/// use wasmpool::pool::Error;
+///
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+/// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+/// let Err(Error::Item { failure, .. }) = pool.apply::<_, i64>("inverse", 0i64) else { panic!() };
+/// assert!(failure.to_string().starts_with("trap: "));
+/// for frame in &failure.backtrace {
+///     eprintln!("  at {frame}");
+/// }
+/// assert_eq!(failure.attempts, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// What kind of failure.

@@ -19,6 +19,13 @@ pub const MOST_DIRECTORIES: usize = 64;
 pub const MOST_BYTES: usize = 32 << 10;
 
 /// What the guests of a pool are granted.
+///
+/// ```
+/// use wasmpool::grants::Grants;
+///
+/// let grants = Grants { env: vec![("LANG".into(), "C".into())], ..Grants::default() };
+/// assert_eq!(grants.check(), Ok(()));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Grants {
     /// Directories.
@@ -28,6 +35,17 @@ pub struct Grants {
 }
 
 /// A directory of this machine under a path of the guests'.
+///
+/// ```
+/// use wasmpool::grants::{DirectoryGrant, Grants};
+///
+/// let photos = DirectoryGrant {
+///     host_path: "/home/ada/photos".into(),
+///     guest_path: "/photos".into(),
+///     writable: false,
+/// };
+/// let grants = Grants { directories: vec![photos], ..Grants::default() };
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DirectoryGrant {
     /// The directory.
@@ -103,6 +121,13 @@ impl DirectoryGrant {
 
 impl Grants {
     /// What is wrong with them, if anything is: for people.
+    ///
+    /// ```
+    /// use wasmpool::grants::Grants;
+    ///
+    /// let grants = Grants { env: vec![("A=B".into(), "C".into())], ..Grants::default() };
+    /// assert_eq!(grants.check().unwrap_err(), "\"A=B\" is no environment variable");
+    /// ```
     pub fn check(&self) -> Result<(), String> {
         if self.directories.len() > MOST_DIRECTORIES {
             return Err(format!("more than {MOST_DIRECTORIES} directories granted"));

@@ -13,6 +13,15 @@ pub const MIB: u64 = 1 << 20;
 pub const PIECE_BYTES: u64 = 64;
 
 /// The bounds on one item, and on what it takes to get it running. Every limit is always in force.
+///
+/// ```
+/// use std::time::Duration;
+/// use wasmpool::limits::{Limits, MIB};
+///
+/// let mut limits = Limits::new().timeout(Duration::from_secs(5)).memory(64 * MIB);
+/// // All of them are fields too.
+/// limits.start_timeout = Duration::from_secs(2);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Limits {
@@ -104,35 +113,96 @@ impl Limits {
     }
 
     /// The defaults.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use wasmpool::limits::{Limits, MIB};
+    ///
+    /// let limits = Limits::new();
+    /// assert_eq!((limits.timeout, limits.memory_bytes), (Duration::from_secs(30), 256 * MIB));
+    /// ```
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Sets the wall time of an item.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use wasmpool::limits::Limits;
+    ///
+    /// let limits = Limits::new().timeout(Duration::from_millis(500));
+    /// ```
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
     /// Sets the bytes of all linear memories of an instance together.
+    ///
+    /// ```
+    /// use wasmpool::limits::{Limits, MIB};
+    ///
+    /// let limits = Limits::new().memory(16 * MIB);
+    /// ```
     pub fn memory(mut self, bytes: u64) -> Self {
         self.memory_bytes = bytes;
         self
     }
 
     /// Sets the bytes of one item's result.
+    ///
+    /// ```
+    /// use wasmpool::failure::FailureKind;
+    /// use wasmpool::limits::Limits;
+    /// use wasmpool::pool::{Error, Pool};
+    ///
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// let limits = Limits::new().result_bytes(2);
+    /// let pool = Pool::builder().limits(limits).open("tasks.wasm")?;
+    /// assert_eq!(pool.apply::<_, i64>("square", 9i64)?, 81);
+    /// match pool.apply::<_, i64>("square", 10i64) {
+    ///     Err(Error::Item { failure, .. }) => assert_eq!(failure.kind, FailureKind::OutputLimit),
+    ///     other => panic!("{other:?}"),
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn result_bytes(mut self, bytes: u64) -> Self {
         self.result_bytes = bytes;
         self
     }
 
     /// Sets the fuel of an item, in wasm fuel units. Only allowed in deterministic mode.
+    ///
+    /// ```
+    /// use wasmpool::limits::Limits;
+    /// use wasmpool::pool::Pool;
+    ///
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// let limits = Limits::new().fuel(100_000);
+    /// let pool = Pool::builder().limits(limits).deterministic(1).open("tasks.wasm")?;
+    /// let error = pool.apply::<_, i64>("spin", 1i64).unwrap_err();
+    /// assert!(error.to_string().contains("fuel"), "{error}");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn fuel(mut self, units: u64) -> Self {
         self.fuel = Some(units);
         self
     }
 
     /// Sets the bytes of log messages of an item.
+    ///
+    /// ```
+    /// use wasmpool::limits::Limits;
+    /// use wasmpool::pool::Pool;
+    ///
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// let limits = Limits::new().log_bytes(80);
+    /// let pool = Pool::builder().limits(limits).open("tasks.wasm")?;
+    /// let _: Option<()> = pool.apply("say", "a few words")?;
+    /// assert!(pool.apply::<_, Option<()>>("say", "many words ".repeat(10)).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn log_bytes(mut self, bytes: u64) -> Self {
         self.log_bytes = bytes;
         self

@@ -55,6 +55,17 @@ impl CodeMode {
 }
 
 /// How far items are kept apart.
+///
+/// ```
+/// use wasmpool::mode::Isolation;
+/// use wasmpool::pool::Pool;
+///
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+/// let pool = Pool::builder().workers(1).isolation(Isolation::Process).open("tasks.wasm")?;
+/// let _: Vec<i64> = pool.map("square", 0..3i64)?;
+/// assert!(pool.stats().workers_started >= 3, "a process an item");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Isolation {
     /// Workers are threads of the host process. Only for components that are trusted.

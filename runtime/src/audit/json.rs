@@ -29,6 +29,15 @@ use super::report::Report;
 
 /// The report, indented, with a newline at its end.
 ///
+/// ```
+/// # use wasmpool::audit::{Report, report::Machine};
+/// let report = Report::new(Machine::here(), Vec::new(), Vec::new(), Vec::new());
+/// let text = wasmpool::audit::json::render(&report)?;
+/// // It is read back by serde.
+/// assert_eq!(serde_json::from_str::<Report>(&text)?, report);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// None that a report can cause; what serde says otherwise.
 pub fn render(report: &Report) -> Result<String, serde_json::Error> {

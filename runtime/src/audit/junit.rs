@@ -25,6 +25,14 @@ struct Case<'a> {
 }
 
 /// The report. `strict`: whether what is not available is an error.
+///
+/// ```
+/// # use wasmpool::audit::{Report, report::Machine};
+/// let report = Report::new(Machine::here(), Vec::new(), Vec::new(), Vec::new());
+/// // What is not available counts as an error where `strict` is true.
+/// let xml = wasmpool::audit::junit::render(&report, true);
+/// assert!(xml.starts_with("<?xml"));
+/// ```
 pub fn render(report: &Report, strict: bool) -> String {
     let mut suites = Vec::new();
     if !report.layers.is_empty() {

@@ -48,6 +48,17 @@ use crate::limits::Limits;
 use crate::sandbox::layers::Role;
 
 /// What is to be audited.
+///
+/// ```no_run
+/// use wasmpool::audit::{Audit, Verdict};
+///
+/// let report = Audit::new().run();
+/// if report.verdict != Verdict::Proved {
+///     for check in report.not_held() {
+///         println!("{}/{}: {}", check.family, check.name, check.proof);
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Audit {
     host: Option<PathBuf>,
@@ -56,18 +67,43 @@ pub struct Audit {
 
 impl Audit {
     /// Everything that this machine's pools promise.
+    ///
+    /// ```
+    /// let audit = wasmpool::audit::Audit::new();
+    /// ```
     pub fn new() -> Audit {
         Audit::default()
     }
 
     /// The program `wasmpool`, which is started as a host of its own and killed, to see that its processes end. Default:
     /// the one that lies beside this program or in the search path. Without one, that check is skipped.
+    ///
+    /// ```
+    /// let audit = wasmpool::audit::Audit::new().host_program("/usr/local/bin/wasmpool");
+    /// ```
     pub fn host_program(mut self, path: impl Into<PathBuf>) -> Audit {
         self.host = Some(path.into());
         self
     }
 
     /// Runs somebody's own module instead, and says what stopped each of its functions.
+    ///
+    /// ```
+    /// use wasmpool::audit::{Audit, OwnModule, Outcome};
+    /// use wasmpool::limits::Limits;
+    ///
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// let module = OwnModule {
+    ///     bytes: std::fs::read("tasks.wasm")?,
+    ///     function: Some("inverse".into()),
+    ///     items: vec!["0".into()],
+    ///     limits: Limits::new(),
+    /// };
+    /// let report = Audit::new().module(module).run();
+    /// assert_eq!(report.checks[0].outcome, Outcome::Held);
+    /// println!("stopped by {}", report.checks[0].enforced_by);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn module(mut self, module: OwnModule) -> Audit {
         self.own = Some(module);
         self
@@ -77,6 +113,12 @@ impl Audit {
     ///
     /// What cannot be tried is in the report as unavailable. Nothing is changed on this machine, but that the kernel may
     /// log the probes' ends.
+    ///
+    /// ```no_run
+    /// // Everything, in some ten seconds.
+    /// let report = wasmpool::audit::Audit::new().run();
+    /// print!("{}", wasmpool::audit::text::render(&report, false));
+    /// ```
     pub fn run(self) -> Report {
         if let Some(module) = &self.own {
             let (layers, checks) = own::run(module);

@@ -14,6 +14,23 @@ use crate::sandbox::layers::Role;
 use crate::text::printable;
 
 /// A module, what of it is to be run, and with what.
+///
+/// ```
+/// use std::time::Duration;
+/// use wasmpool::audit::{Audit, OwnModule, Outcome};
+/// use wasmpool::limits::Limits;
+///
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+/// let module = OwnModule {
+///     bytes: std::fs::read("tasks.wasm")?,
+///     function: Some("spin".into()),
+///     items: vec!["1".into()],
+///     limits: Limits::new().timeout(Duration::from_millis(50)),
+/// };
+/// let report = Audit::new().module(module).run();
+/// assert_eq!(report.checks[0].outcome, Outcome::Held, "it never ends, and was ended");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct OwnModule {
     /// A component, a core module with component metadata, or the text of either.

@@ -14,6 +14,15 @@ use serde::{Deserialize, Serialize};
 pub const SCHEMA: u32 = 1;
 
 /// Everything that an audit found.
+///
+/// ```
+/// use wasmpool::audit::report::Machine;
+/// use wasmpool::audit::{Report, Verdict};
+///
+/// // One in which nothing was tried proves nothing.
+/// let report = Report::new(Machine::here(), Vec::new(), Vec::new(), Vec::new());
+/// assert_eq!(report.verdict, Verdict::Incomplete);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// [`SCHEMA`] of the program that made it.
@@ -31,6 +40,11 @@ pub struct Report {
 }
 
 /// The machine, as far as it bears on protections.
+///
+/// ```
+/// let here = wasmpool::audit::report::Machine::here();
+/// println!("Linux {} on {}, user {}", here.kernel, here.architecture, here.user);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Machine {
     /// Version of this program.
@@ -49,6 +63,11 @@ pub struct Machine {
 
 impl Machine {
     /// The machine at hand. What cannot be read is empty; nothing fails.
+    ///
+    /// ```
+    /// let here = wasmpool::audit::report::Machine::here();
+    /// assert!(here.processors >= 1);
+    /// ```
     pub fn here() -> Self {
         let read = |path| std::fs::read_to_string(path).unwrap_or_default();
         let status = read("/proc/self/status");
@@ -67,6 +86,18 @@ impl Machine {
 }
 
 /// A protection, and whether it is there.
+///
+/// ```
+/// use wasmpool::audit::{LayerLine, LayerState};
+///
+/// let line = LayerLine {
+///     name: "landlock".into(),
+///     around: "worker".into(),
+///     required: true,
+///     state: LayerState::Unavailable("the kernel does not have it".into()),
+///     detail: String::new(),
+/// };
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LayerLine {
     /// What it is called: "seccomp".
@@ -83,6 +114,18 @@ pub struct LayerLine {
 }
 
 /// Whether a protection is there.
+///
+/// ```
+/// use wasmpool::audit::{LayerState, Report};
+///
+/// fn missing(report: &Report) {
+///     for layer in &report.layers {
+///         if let LayerState::Unavailable(why) = &layer.state {
+///             println!("no {} around the {}: {why}", layer.name, layer.around);
+///         }
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", content = "reason", rename_all = "kebab-case")]
 pub enum LayerState {
@@ -93,6 +136,16 @@ pub enum LayerState {
 }
 
 /// A system call that a process which runs what is not trusted may make.
+///
+/// ```
+/// use wasmpool::audit::Report;
+///
+/// fn calls(report: &Report) {
+///     for allowed in &report.allowed {
+///         println!("{} may call {}: {}", allowed.around, allowed.call, allowed.why);
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AllowedCall {
     /// Who may: "worker", "compiler".
@@ -106,6 +159,21 @@ pub struct AllowedCall {
 }
 
 /// One limit or one forbidden thing, and what came of trying it.
+///
+/// ```
+/// use wasmpool::audit::{Check, Outcome};
+///
+/// let check = Check {
+///     family: "time".into(),
+///     name: "endless loop".into(),
+///     requested: "an item ends after 500 ms".into(),
+///     enforced_by: "SIGKILL".into(),
+///     proof: "ended after 501 ms".into(),
+///     outcome: Outcome::Held,
+///     overshoot: Some("1 ms".into()),
+///     took: std::time::Duration::from_millis(501),
+/// };
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Check {
     /// With which others it belongs: "time"; of native probes behind the process they ran in: "worker/files". Lower
@@ -130,6 +198,13 @@ pub struct Check {
 }
 
 /// What came of a check.
+///
+/// ```
+/// use wasmpool::audit::Outcome;
+///
+/// let outcome = Outcome::Skipped("there is no such device".into());
+/// assert_eq!((outcome.as_str(), outcome.reason()), ("skipped", Some("there is no such device")));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", content = "reason", rename_all = "kebab-case")]
 pub enum Outcome {
@@ -145,6 +220,10 @@ pub enum Outcome {
 
 impl Outcome {
     /// Its name, as in JSON.
+    ///
+    /// ```
+    /// assert_eq!(wasmpool::audit::Outcome::Broken.as_str(), "broken");
+    /// ```
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Held => "held",
@@ -155,6 +234,10 @@ impl Outcome {
     }
 
     /// Why, if it is one of those that have a reason.
+    ///
+    /// ```
+    /// assert_eq!(wasmpool::audit::Outcome::Held.reason(), None);
+    /// ```
     pub fn reason(&self) -> Option<&str> {
         match self {
             Self::Held | Self::Broken => None,
@@ -164,6 +247,17 @@ impl Outcome {
 }
 
 /// What follows from an audit.
+///
+/// ```
+/// use wasmpool::audit::Verdict;
+///
+/// fn exit_code(verdict: Verdict) -> i32 {
+///     match verdict {
+///         Verdict::Proved => 0,
+///         Verdict::Broken | Verdict::Incomplete => 1,
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
@@ -186,6 +280,13 @@ impl fmt::Display for Verdict {
 }
 
 /// How many checks came to what.
+///
+/// ```
+/// use wasmpool::audit::report::Counts;
+///
+/// let counts = Counts { held: 40, skipped: 2, ..Counts::default() };
+/// assert_eq!(counts.all(), 42);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Held.
@@ -200,6 +301,12 @@ pub struct Counts {
 
 impl Counts {
     /// Of these checks.
+    ///
+    /// ```
+    /// use wasmpool::audit::report::Counts;
+    ///
+    /// assert_eq!(Counts::of(&[]), Counts::default());
+    /// ```
     pub fn of<'a>(checks: impl IntoIterator<Item = &'a Check>) -> Self {
         let mut counts = Self::default();
         for check in checks {
@@ -214,6 +321,12 @@ impl Counts {
     }
 
     /// All of them.
+    ///
+    /// ```
+    /// use wasmpool::audit::report::Counts;
+    ///
+    /// assert_eq!(Counts { held: 3, broken: 1, ..Counts::default() }.all(), 4);
+    /// ```
     pub fn all(self) -> usize {
         self.held + self.broken + self.unavailable + self.skipped
     }
@@ -221,6 +334,21 @@ impl Counts {
 
 impl Report {
     /// Puts it together, and judges. The checks of a family are brought together, where its first one stands.
+    ///
+    /// ```
+    /// use wasmpool::audit::report::Machine;
+    /// use wasmpool::audit::{LayerLine, LayerState, Report, Verdict};
+    ///
+    /// let missing = LayerLine {
+    ///     name: "landlock".into(),
+    ///     around: "worker".into(),
+    ///     required: true,
+    ///     state: LayerState::Unavailable("the kernel does not have it".into()),
+    ///     detail: String::new(),
+    /// };
+    /// let report = Report::new(Machine::here(), vec![missing], Vec::new(), Vec::new());
+    /// assert_eq!(report.verdict, Verdict::Incomplete);
+    /// ```
     pub fn new(
         machine: Machine,
         layers: Vec<LayerLine>,
@@ -246,23 +374,58 @@ impl Report {
     }
 
     /// The layers that were asked for and are missing.
+    ///
+    /// ```
+    /// use wasmpool::audit::Report;
+    ///
+    /// fn complain(report: &Report) {
+    ///     for layer in report.missing() {
+    ///         eprintln!("{} is missing around the {}", layer.name, layer.around);
+    ///     }
+    /// }
+    /// ```
     pub fn missing(&self) -> impl Iterator<Item = &LayerLine> {
         let missing = |layer: &&LayerLine| layer.required && layer.state != LayerState::InForce;
         self.layers.iter().filter(missing)
     }
 
     /// The checks that came to anything else than that the protection held.
+    ///
+    /// ```
+    /// use wasmpool::audit::Report;
+    ///
+    /// fn complain(report: &Report) {
+    ///     for check in report.not_held() {
+    ///         eprintln!("{}: {}, {}", check.name, check.outcome.as_str(), check.proof);
+    ///     }
+    /// }
+    /// ```
     pub fn not_held(&self) -> impl Iterator<Item = &Check> {
         let checks = self.checks.iter();
         checks.filter(|check| check.outcome != Outcome::Held)
     }
 
     /// How many checks came to what.
+    ///
+    /// ```
+    /// # use wasmpool::audit::{Report, report::Machine};
+    /// # let report = Report::new(Machine::here(), Vec::new(), Vec::new(), Vec::new());
+    /// let counts = report.counts();
+    /// println!("{} of {} held", counts.held, counts.all());
+    /// ```
     pub fn counts(&self) -> Counts {
         Counts::of(&self.checks)
     }
 
     /// The families in their order, each with its checks.
+    ///
+    /// ```
+    /// # use wasmpool::audit::{Report, report::Machine};
+    /// # let report = Report::new(Machine::here(), Vec::new(), Vec::new(), Vec::new());
+    /// for (family, checks) in report.families() {
+    ///     println!("{family}: {} checks", checks.len());
+    /// }
+    /// ```
     pub fn families(&self) -> impl Iterator<Item = (&str, &[Check])> {
         let chunks = self.checks.chunk_by(|a, b| a.family == b.family);
         chunks.filter_map(|checks| Some((checks.first()?.family.as_str(), checks)))

@@ -20,6 +20,13 @@ const INDENT: usize = 7;
 
 /// The report, with a newline at its end. `every`: native probes that held have a line each, too, and are not just
 /// counted.
+///
+/// ```
+/// # use wasmpool::audit::{Report, report::Machine};
+/// # let report = Report::new(Machine::here(), Vec::new(), Vec::new(), Vec::new());
+/// let text = wasmpool::audit::text::render(&report, true);
+/// assert!(text.lines().all(|line| line.chars().count() <= wasmpool::audit::text::COLUMNS));
+/// ```
 pub fn render(report: &Report, every: bool) -> String {
     let mut out = String::new();
     head(&mut out, report);
@@ -122,6 +129,13 @@ fn table(out: &mut String, checks: &[&Check], stacked: bool) {
 }
 
 /// How many checks came to what, and the verdict: two lines.
+///
+/// ```
+/// # use wasmpool::audit::{Report, report::Machine};
+/// # let report = Report::new(Machine::here(), Vec::new(), Vec::new(), Vec::new());
+/// let summary = wasmpool::audit::text::summary(&report);
+/// assert!(summary.starts_with("0 checks: 0 held"));
+/// ```
 pub fn summary(report: &Report) -> String {
     let mut out = String::new();
     let counts = report.counts();

@@ -25,6 +25,15 @@ use super::{ROWS, Row};
 
 /// The report, indented, with a newline at its end.
 ///
+/// ```
+/// use wasmpool::bench::{Machine, Report, report::SCHEMA};
+///
+/// let report = Report { schema: SCHEMA, machine: Machine::here(), rows: Vec::new() };
+/// let text = wasmpool::bench::json::render(&report)?;
+/// assert_eq!(serde_json::from_str::<Report>(&text)?.rows.len(), 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// None that a report can cause; what serde says otherwise.
 pub fn render(report: &Report) -> Result<String, serde_json::Error> {
@@ -34,6 +43,11 @@ pub fn render(report: &Report) -> Result<String, serde_json::Error> {
 }
 
 /// Every row that there is, and what it measures: an array.
+///
+/// ```
+/// let rows = wasmpool::bench::json::list();
+/// assert_eq!(rows[0]["id"], "floor-spin");
+/// ```
 pub fn list() -> serde_json::Value {
     let each = |row: &Row| json!({"id": row.id, "group": row.group, "what": row.what(false)});
     ROWS.iter().map(each).collect()

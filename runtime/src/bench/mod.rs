@@ -37,6 +37,11 @@ use self::report::SCHEMA;
 pub use self::report::{Beside, Line, Machine, Report, State, Unit};
 
 /// One thing that can be measured.
+///
+/// ```
+/// let row = wasmpool::bench::find("apply-process").expect("names stay");
+/// println!("{}: {}, beside {:?}", row.id, row.what(true), row.beside);
+/// ```
 pub struct Row {
     /// Its name, which stays.
     pub id: &'static str,
@@ -175,6 +180,12 @@ pub const ROWS: &[Row] = &[
 
 impl Row {
     /// What is measured, in a run of this kind.
+    ///
+    /// ```
+    /// let row = wasmpool::bench::find("map-auto").expect("names stay");
+    /// assert!(row.what(true).contains("5,000 squares"));
+    /// assert!(row.what(false).contains("100,000 squares"));
+    /// ```
     pub fn what(&self, quick: bool) -> String {
         let items = if quick { "5,000" } else { "100,000" };
         let size = report::bytes(data::size(quick) as f64);
@@ -183,11 +194,28 @@ impl Row {
 }
 
 /// A row by its name.
+///
+/// ```
+/// use wasmpool::bench::find;
+///
+/// assert_eq!(find("apply-process").and_then(|row| row.beside), Some("floor-fork"));
+/// assert!(find("no-such-row").is_none());
+/// ```
 pub fn find(id: &str) -> Option<&'static Row> {
     ROWS.iter().find(|row| row.id == id)
 }
 
 /// How far a run is, told before each measurement.
+///
+/// ```
+/// use wasmpool::bench::{Bench, find};
+///
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+/// let row = find("floor-copy").expect("names stay");
+/// Bench::new().quick(true).row(row).run(&mut |step| {
+///     eprintln!("{} of {}: {}", step.done, step.all, step.id);
+/// });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step {
     /// The row that is measured next.
@@ -199,6 +227,16 @@ pub struct Step {
 }
 
 /// What is to be measured.
+///
+/// ```
+/// use wasmpool::bench::{Bench, State, find};
+///
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+/// let row = find("floor-copy").expect("names stay");
+/// let report = Bench::new().quick(true).row(row).run(&mut |_| {});
+/// assert_eq!(report.rows[0].state, State::Measured);
+/// println!("{}", wasmpool::bench::text::render(&report));
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Bench {
     quick: bool,
@@ -209,18 +247,31 @@ pub struct Bench {
 
 impl Bench {
     /// Every row, in ten rounds: two minutes or so.
+    ///
+    /// ```
+    /// let bench = wasmpool::bench::Bench::new();
+    /// ```
     pub fn new() -> Bench {
         Bench::default()
     }
 
     /// Whether there is one round only, with few samples and little data: to see that it works, and what is of the order
     /// of ten times too slow. Default false.
+    ///
+    /// ```
+    /// let bench = wasmpool::bench::Bench::new().quick(true);
+    /// ```
     pub fn quick(mut self, on: bool) -> Bench {
         self.quick = on;
         self
     }
 
     /// How many rounds, at least 1. Default 10, and 1 of a quick run.
+    ///
+    /// ```
+    /// // Fewer samples, and so a wider spread.
+    /// let bench = wasmpool::bench::Bench::new().rounds(3);
+    /// ```
     pub fn rounds(mut self, n: u32) -> Bench {
         self.rounds = Some(n.max(1));
         self
@@ -228,6 +279,15 @@ impl Bench {
 
     /// Measures this row, with the one that it is compared with, and of the others only those that are asked for too.
     /// Default: all. See [`find`].
+    ///
+    /// ```
+    /// use wasmpool::bench::{Bench, find};
+    ///
+    /// let bench = ["apply-shared", "map-auto"]
+    ///     .into_iter()
+    ///     .filter_map(find)
+    ///     .fold(Bench::new(), Bench::row);
+    /// ```
     pub fn row(mut self, row: &'static Row) -> Bench {
         self.wanted.push(row.id);
         self.wanted.extend(row.beside);
@@ -236,6 +296,10 @@ impl Bench {
 
     /// The program `wasmpool`, which is started as a command. Default: the one that lies beside this program or in the
     /// search path, or this program itself, if it is one that is called `wasmpool`.
+    ///
+    /// ```
+    /// let bench = wasmpool::bench::Bench::new().host_program("/usr/local/bin/wasmpool");
+    /// ```
     pub fn host_program(mut self, path: impl Into<PathBuf>) -> Bench {
         self.program = Some(path.into());
         self
@@ -244,6 +308,15 @@ impl Bench {
     /// Does it. What cannot be measured is in the report, with the reason.
     ///
     /// Keeps the compiled guest in the user's cache, if there is one.
+    ///
+    /// ```
+    /// use wasmpool::bench::{Bench, find};
+    ///
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// let row = find("floor-copy").expect("names stay");
+    /// let report = Bench::new().quick(true).row(row).run(&mut |_| {});
+    /// assert_eq!(report.failed().count(), 0);
+    /// ```
     pub fn run(self, on_step: &mut dyn FnMut(Step)) -> Report {
         let machine = Machine::here();
         let wanted = |row: &&Row| self.wanted.is_empty() || self.wanted.contains(&row.id);

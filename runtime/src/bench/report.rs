@@ -10,6 +10,15 @@ use serde::{Deserialize, Serialize};
 pub const SCHEMA: u32 = 1;
 
 /// Everything that was measured.
+///
+/// ```
+/// use wasmpool::bench::Report;
+///
+/// /// How many times as long as the floor a round trip takes.
+/// fn ratio(report: &Report) -> Option<f64> {
+///     Some(report.line("apply-shared")?.beside.as_ref()?.ratio)
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// [`SCHEMA`] of the program that made it.
@@ -21,6 +30,10 @@ pub struct Report {
 }
 
 /// The machine, as far as it bears on speed. What cannot be read is empty or 0.
+///
+/// ```
+/// println!("{}", wasmpool::bench::Machine::here().in_words());
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Machine {
     /// Version of this program.
@@ -41,6 +54,11 @@ pub struct Machine {
 
 impl Machine {
     /// The machine at hand.
+    ///
+    /// ```
+    /// let here = wasmpool::bench::Machine::here();
+    /// assert!(here.processors >= 1);
+    /// ```
     pub fn here() -> Machine {
         let read = |path| std::fs::read_to_string(path).unwrap_or_default();
         let cpus = read("/proc/cpuinfo");
@@ -79,6 +97,13 @@ pub(super) fn memory(key: &str) -> u64 {
 }
 
 /// What samples are counted in.
+///
+/// ```
+/// use wasmpool::bench::{Unit, find};
+///
+/// assert_eq!(find("idle-worker").map(|row| row.unit), Some(Unit::Bytes));
+/// assert_eq!(find("apply-shared").map(|row| row.unit), Some(Unit::Nanoseconds));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Unit {
     /// Nanoseconds.
@@ -90,6 +115,16 @@ pub enum Unit {
 }
 
 /// One thing that was measured.
+///
+/// ```
+/// use wasmpool::bench::Line;
+///
+/// fn tell(line: &Line) {
+///     if let (Some(median), Some(p99)) = (line.median, line.p99) {
+///         println!("{}: {}, at worst {}", line.id, line.show(median), line.show(p99));
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Line {
     /// Its name, which stays: "apply-shared".
@@ -118,6 +153,16 @@ pub struct Line {
 }
 
 /// A comparison of two rows of the same run.
+///
+/// ```
+/// use wasmpool::bench::Line;
+///
+/// fn tell(line: &Line) {
+///     if let Some(beside) = &line.beside {
+///         println!("{} takes {:.1} times as long as {}", line.id, beside.ratio, beside.what);
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Beside {
     /// The other row's name.
@@ -127,6 +172,17 @@ pub struct Beside {
 }
 
 /// What came of measuring.
+///
+/// ```
+/// use wasmpool::bench::{Line, State};
+///
+/// fn tell(line: &Line) {
+///     match &line.state {
+///         State::Measured => println!("{} samples of {}", line.samples, line.id),
+///         State::Unavailable(why) | State::Failed(why) => println!("no {}: {why}", line.id),
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", content = "reason", rename_all = "kebab-case")]
 pub enum State {
@@ -150,6 +206,14 @@ impl Line {
     }
 
     /// A number in this line's unit, as people read it: "2.3 µs".
+    ///
+    /// ```
+    /// use wasmpool::bench::Line;
+    ///
+    /// fn median(line: &Line) -> Option<String> {
+    ///     Some(line.show(line.median?))
+    /// }
+    /// ```
     pub fn show(&self, number: f64) -> String {
         match self.unit {
             Unit::Nanoseconds => time(number),
@@ -160,18 +224,44 @@ impl Line {
 
 impl Report {
     /// The lines that were not measured since something is wrong.
+    ///
+    /// ```
+    /// use wasmpool::bench::Report;
+    ///
+    /// fn exit_code(report: &Report) -> i32 {
+    ///     i32::from(report.failed().next().is_some())
+    /// }
+    /// ```
     pub fn failed(&self) -> impl Iterator<Item = &Line> {
         let failed = |line: &&Line| matches!(line.state, State::Failed(_));
         self.rows.iter().filter(failed)
     }
 
     /// The groups in their order, each with its lines.
+    ///
+    /// ```
+    /// use wasmpool::bench::Report;
+    ///
+    /// fn tell(report: &Report) {
+    ///     for (group, lines) in report.groups() {
+    ///         println!("{group}: {} rows", lines.len());
+    ///     }
+    /// }
+    /// ```
     pub fn groups(&self) -> impl Iterator<Item = (&str, &[Line])> {
         let chunks = self.rows.chunk_by(|a, b| a.group == b.group);
         chunks.filter_map(|lines| Some((lines.first()?.group.as_str(), lines)))
     }
 
     /// A line by its name.
+    ///
+    /// ```
+    /// use wasmpool::bench::Report;
+    ///
+    /// fn round_trip(report: &Report) -> Option<f64> {
+    ///     report.line("apply-shared")?.median
+    /// }
+    /// ```
     pub fn line(&self, id: &str) -> Option<&Line> {
         self.rows.iter().find(|line| line.id == id)
     }
@@ -179,6 +269,11 @@ impl Report {
 
 impl Machine {
     /// In a few words: "wasmpool 0.1.0, Linux 6.18.44, …".
+    ///
+    /// ```
+    /// let here = wasmpool::bench::Machine::here();
+    /// assert!(here.in_words().starts_with("wasmpool "));
+    /// ```
     pub fn in_words(&self) -> String {
         let mut text = format!(
             "wasmpool {}, Linux {}, {}, {} processors, {}, load {:.2} {:.2} {:.2}",
@@ -209,6 +304,10 @@ pub(super) fn quantile(sorted: &[f64], part: f64) -> Option<f64> {
 }
 
 /// Nanoseconds as people read them.
+///
+/// ```
+/// assert_eq!(wasmpool::bench::report::time(12_345.0), "12.3 µs");
+/// ```
 pub fn time(nanos: f64) -> String {
     match nanos.abs() {
         n if n < 999.5 => format!("{nanos:.0} ns"),
@@ -219,6 +318,10 @@ pub fn time(nanos: f64) -> String {
 }
 
 /// Bytes as people read them.
+///
+/// ```
+/// assert_eq!(wasmpool::bench::report::bytes(3.0 * 1024.0 * 1024.0), "3.00 MiB");
+/// ```
 pub fn bytes(bytes: f64) -> String {
     const KIB: f64 = 1024.0;
     match bytes.abs() {

@@ -30,6 +30,13 @@ const STYLE: &str = "
 ";
 
 /// The picture, a whole document.
+///
+/// ```
+/// use wasmpool::bench::{Machine, Report, report::SCHEMA};
+///
+/// let report = Report { schema: SCHEMA, machine: Machine::here(), rows: Vec::new() };
+/// assert!(wasmpool::bench::svg::render(&report).starts_with("<svg"));
+/// ```
 pub fn render(report: &Report) -> String {
     let bars: Vec<&Line> = report
         .rows

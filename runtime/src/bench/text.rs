@@ -10,6 +10,13 @@ use crate::text::printable;
 const LONGEST: usize = 500;
 
 /// The report, with a newline at its end.
+///
+/// ```
+/// use wasmpool::bench::{Machine, Report, report::SCHEMA};
+///
+/// let report = Report { schema: SCHEMA, machine: Machine::here(), rows: Vec::new() };
+/// print!("{}", wasmpool::bench::text::render(&report));
+/// ```
 pub fn render(report: &Report) -> String {
     let mut out = report.machine.in_words();
     let longest = report.rows.iter().map(|line| line.id.len()).max();
@@ -55,6 +62,10 @@ fn row(line: &Line, width: usize) -> String {
 }
 
 /// Every row that there is, and what it measures.
+///
+/// ```
+/// assert!(wasmpool::bench::text::list().lines().any(|line| line.starts_with("apply-shared ")));
+/// ```
 pub fn list() -> String {
     let width = ROWS.iter().map(|row| row.id.len()).max().unwrap_or(0);
     let mut out = String::new();

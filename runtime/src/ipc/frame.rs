@@ -314,6 +314,13 @@ pub enum Status {
 }
 
 /// How much a log message matters; as in the WIT.
+///
+/// ```
+/// use wasmpool::pool::Level;
+///
+/// // The most important first.
+/// assert!(Level::Error < Level::Warn && Level::Debug < Level::Trace);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs)]
 pub enum Level {

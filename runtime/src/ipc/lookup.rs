@@ -11,6 +11,21 @@ use crate::text;
 const LISTED: usize = 12;
 
 /// Why a name stands for no function that can be called. Names are those of a checked manifest; `wanted` is as given.
+///
+/// ```
+/// use wasmpool::module::LookupError;
+/// use wasmpool::pool::Error;
+///
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+/// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+/// match pool.apply::<_, i64>("sqare", 3i64) {
+///     Err(Error::Function(LookupError::Unknown { nearest, .. })) => {
+///         assert_eq!(nearest.as_deref(), Some("square"));
+///     }
+///     other => panic!("{other:?}"),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum LookupError {
     /// No function has this name.
@@ -43,6 +58,18 @@ pub enum LookupError {
 
 impl LookupError {
     /// What to do about it, if anything is known.
+    ///
+    /// ```
+    /// use wasmpool::module::LookupError;
+    ///
+    /// let error = LookupError::Unknown {
+    ///     wanted: "sqare".into(),
+    ///     nearest: Some("square".into()),
+    ///     available: vec!["square".into()],
+    /// };
+    /// assert_eq!(error.to_string(), "no function `sqare` is exported; there are square");
+    /// assert_eq!(error.hint().as_deref(), Some("did you mean `square`?"));
+    /// ```
     pub fn hint(&self) -> Option<String> {
         match self {
             LookupError::Unknown {

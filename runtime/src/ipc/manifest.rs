@@ -30,6 +30,15 @@ pub const MAX_NAME_BYTES: usize = 512;
 pub const MAX_TEXT_BYTES: usize = 2048;
 
 /// What was given, before it became a component.
+///
+/// ```
+/// use wasmpool::module::SourceKind;
+///
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+/// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+/// assert_eq!(pool.manifest().source, SourceKind::Component);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SourceKind {
     /// A component.
@@ -44,6 +53,12 @@ pub enum SourceKind {
 
 impl SourceKind {
     /// For people.
+    ///
+    /// ```
+    /// use wasmpool::module::SourceKind;
+    ///
+    /// assert_eq!(SourceKind::Component.describe(), "component");
+    /// ```
     pub fn describe(self) -> &'static str {
         match self {
             SourceKind::Component => "component",
@@ -57,6 +72,18 @@ impl SourceKind {
 }
 
 /// One exported function.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+/// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+/// for function in &pool.manifest().functions {
+///     match &function.callable {
+///         Ok(()) => println!("{}", function.signature()),
+///         Err(reason) => println!("{}: {reason}", function.name),
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Function {
     /// The full name: `square`, or `local:demo/api@1.0.0#square` of a function in an exported interface.
@@ -72,11 +99,28 @@ pub struct Function {
 impl Function {
     /// Whether it starts a WASI command: a program whose item is its standard input, and whose result is its standard
     /// output.
+    ///
+    /// ```
+    /// use wasmpool::pool::Pool;
+    ///
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// let pool = Pool::builder().workers(1).open("args.wasm")?;
+    /// assert!(pool.manifest().functions[0].is_command());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn is_command(&self) -> bool {
         self.name.starts_with("wasi:cli/run@") && self.name.ends_with("#run")
     }
 
     /// The function in WIT's spelling, as `square: func(x: s64) -> s64`.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+    /// let add = pool.function("add").expect("it is exported");
+    /// assert_eq!(add.signature(), "add: func(a: s64, b: s64) -> s64");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn signature(&self) -> String {
         let params: Vec<_> = self
             .params
@@ -93,6 +137,16 @@ impl Function {
 }
 
 /// One import.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+/// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+/// for import in &pool.manifest().imports {
+///     println!("{}: {:?}", import.name, import.offered);
+/// }
+/// assert_eq!(pool.manifest().imports[0].name, "wasmpool:task/log@0.1.0");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Import {
     /// The name, with its version where it has one: `wasi:clocks/monotonic-clock@0.2.6`.
@@ -102,6 +156,14 @@ pub struct Import {
 }
 
 /// One declared linear memory. A page is 64 KiB.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+/// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+/// let pages: u64 = pool.manifest().memories.iter().map(|memory| memory.initial_pages).sum();
+/// assert_eq!(pages, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Memory {
     /// Pages at the start.
@@ -111,6 +173,15 @@ pub struct Memory {
 }
 
 /// What the bytes of a component are: sections of one kind, in all modules within, with what they are called.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+/// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+/// for section in &pool.manifest().sections {
+///     println!("{}: {} bytes", section.name, section.bytes);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Section {
     /// `code`, `data`, `debug information`, `names`, `custom: NAME` or the like.
@@ -120,6 +191,15 @@ pub struct Section {
 }
 
 /// One tool that made the component, as its `producers` section says.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+/// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+/// for tool in &pool.manifest().producers {
+///     println!("{} {} {}", tool.field, tool.name, tool.version);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Producer {
     /// What it did: `language`, `processed-by` or `sdk`.
@@ -131,6 +211,14 @@ pub struct Producer {
 }
 
 /// What one instance of the component takes from the engine's pools.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+/// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+/// let needs = pool.manifest().needs;
+/// assert_eq!((needs.memories, needs.initial_memory_bytes), (1, 64 << 10));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Needs {
     /// Linear memories.
@@ -157,6 +245,19 @@ impl Needs {
 }
 
 /// A component that asks for more than a limit allows.
+///
+/// ```
+/// use wasmpool::limits::Limits;
+/// use wasmpool::pool::{Error, Pool};
+///
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+/// let limits = Limits::new().memory(1000);
+/// match Pool::builder().limits(limits).open("tasks.wasm") {
+///     Err(Error::OverLimit(over)) => assert_eq!((over.needed, over.limit), (64 << 10, 1000)),
+///     other => panic!("{other:?}"),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]
 #[error("the module has {needed} {what}, more than the limit of {limit}")]
 pub struct OverLimit {
@@ -205,6 +306,18 @@ pub enum ManifestError {
 }
 
 /// What a component is.
+///
+/// ```
+/// use wasmpool::limits::Limits;
+///
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+/// let module = std::fs::read("tasks.wasm")?;
+/// let manifest = wasmpool::pool::inspect(&module, &Limits::new())?;
+/// assert_eq!(manifest.module_bytes, module.len() as u64);
+/// assert!(manifest.functions.iter().any(|function| function.name == "square"));
+/// assert_eq!(manifest.tasks, None, "it was not written with the guest SDK");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     /// What was given.
@@ -318,6 +431,16 @@ impl Manifest {
 
     /// Whether the component fits `limits`: a manifest from the cache was made under others.
     ///
+    /// ```
+    /// use wasmpool::limits::Limits;
+    ///
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+    /// assert!(pool.manifest().fits(&Limits::new()).is_ok());
+    /// assert!(pool.manifest().fits(&Limits::new().memory(1000)).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// The first limit that it does not fit.
     pub fn fits(&self, limits: &Limits) -> Result<(), OverLimit> {
@@ -343,6 +466,15 @@ impl Manifest {
     }
 
     /// The imports that the pool cannot satisfy, each with the reason. Empty if the component can run.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// let module = br#"(component (import "demo:unknown/clock@1.0.0" (instance (export "now" (func)))))"#;
+    /// let manifest = wasmpool::pool::inspect(module, &wasmpool::limits::Limits::new())?;
+    /// let missing: Vec<_> = manifest.missing_imports().map(|(name, _reason)| name).collect();
+    /// assert_eq!(missing, ["demo:unknown/clock@1.0.0"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn missing_imports(&self) -> impl Iterator<Item = (&str, &str)> {
         self.imports.iter().filter_map(|import| {
             Some((
@@ -354,6 +486,17 @@ impl Manifest {
 }
 
 /// Why a module cannot be used, as it crosses from the compiler process to the host.
+///
+/// ```
+/// use wasmpool::pool::{Error, Pool};
+///
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+/// match Pool::builder().open_bytes(b"#!/bin/sh") {
+///     Err(Error::Module(refusal)) => println!("{}; {:?}", refusal.message, refusal.hint),
+///     other => panic!("{other:?}"),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]
 #[error("{message}")]
 pub struct Refusal {

@@ -17,6 +17,16 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const MOST_BYTES: u64 = 4 << 20;
 
 /// Why no program can be asked.
+///
+/// ```
+/// use wasmpool::monitor::{Unreachable, programs};
+///
+/// match programs() {
+///     Ok(programs) => println!("{} programs", programs.len()),
+///     Err(Unreachable::NotPrivate(error)) => eprintln!("not safe to look: {error}"),
+///     Err(error) => eprintln!("{error}"),
+/// }
+/// ```
 #[derive(Debug, Error)]
 pub enum Unreachable {
     /// Somebody else could have put sockets there.
@@ -33,6 +43,15 @@ pub enum Unreachable {
 }
 
 /// What this user's programs do now, by the numbers of their processes. Programs that do not answer in time are left out.
+///
+/// ```no_run
+/// for program in wasmpool::monitor::programs()? {
+///     for pool in program.pools {
+///         println!("{}: {}, {} items done", program.pid, pool.name, pool.stats.done);
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// If the directory of sockets is not this user's own, or cannot be read.

@@ -29,6 +29,14 @@ const VERSION: u32 = 1;
 const WORD_BYTES: usize = 200;
 
 /// What one program does: its pools, and what they share.
+///
+/// ```no_run
+/// for program in wasmpool::monitor::programs()? {
+///     let workers: usize = program.pools.iter().map(|pool| pool.workers.len()).sum();
+///     println!("{}: {} ({workers} workers)", program.pid, program.command.join(" "));
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Program {

@@ -49,6 +49,16 @@ impl Monitor {
     /// Tells after this time, and not before: a program that is over by then leaves no trace. Where the socket cannot be
     /// had, nothing is told.
     ///
+    /// ```
+    /// use std::time::Duration;
+    /// use wasmpool::monitor::Monitor;
+    ///
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// // At once, for a program that runs for long.
+    /// let monitor = Monitor::start(Duration::ZERO)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// If there is no thread for it.
     pub fn start(after: Duration) -> io::Result<Monitor> {

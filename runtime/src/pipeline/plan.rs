@@ -14,6 +14,29 @@ use crate::objects::{Access, Barrier, Buffer, Event, Lock, Queue, Semaphore};
 pub const MOST_PROCESSES: u32 = 1024;
 
 /// Processes, and what they share. The names of objects are those under which guests open them.
+///
+/// ```
+/// use wasmpool::objects::Queue;
+/// use wasmpool::pipeline::{Pipeline, Stage, Stopper};
+///
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+/// let greetings = Queue::new();
+/// let pipeline = Pipeline {
+///     queues: [("greetings".into(), greetings.clone())].into(),
+///     // This program gets what the stage puts.
+///     held: ["greetings".into()].into(),
+///     stages: vec![Stage {
+///         function: Some("greet".into()),
+///         item: br#"["hello"]"#.to_vec(),
+///         puts: vec!["greetings".into()],
+///         ..Stage::new("greeter", "tasks.wasm")
+///     }],
+///     ..Pipeline::default()
+/// };
+/// pipeline.run(&Stopper::new()?, |_, _| {})?;
+/// assert_eq!(greetings.get(None)?, b"hello");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Default)]
 pub struct Pipeline {
     /// Queues. One that all its producers have left is closed, so that its consumers come to its end.
@@ -36,6 +59,18 @@ pub struct Pipeline {
 }
 
 /// A process of a pipeline: one call of a function, in so many processes as there are replicas.
+///
+/// ```
+/// use wasmpool::pipeline::Stage;
+///
+/// // Three processes that get pages, and put words.
+/// let stage = Stage {
+///     replicas: 3,
+///     gets: vec!["pages".into()],
+///     puts: vec!["words".into()],
+///     ..Stage::new("split", "split.wasm")
+/// };
+/// ```
 #[derive(Clone, Debug)]
 pub struct Stage {
     /// What it is called. Unique.
@@ -64,6 +99,14 @@ pub struct Stage {
 
 impl Stage {
     /// A stage with nothing but its function.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use wasmpool::pipeline::Stage;
+    ///
+    /// let stage = Stage::new("split", "split.wasm");
+    /// assert_eq!((stage.replicas, stage.limits.timeout), (1, Duration::MAX));
+    /// ```
     pub fn new(name: impl Into<String>, module: impl Into<PathBuf>) -> Stage {
         Stage {
             name: name.into(),
@@ -82,6 +125,14 @@ impl Stage {
 }
 
 /// What is wrong with a pipeline before anything is started.
+///
+/// ```
+/// use wasmpool::pipeline::{Pipeline, PlanError, Stage};
+///
+/// let stages = vec![Stage { gets: vec!["pages".into()], ..Stage::new("split", "split.wasm") }];
+/// let pipeline = Pipeline { stages, ..Pipeline::default() };
+/// assert!(matches!(pipeline.check(), Err(PlanError::Unknown { kind: "queue", .. })));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum PlanError {
     /// There is nothing to run.
@@ -127,6 +178,12 @@ pub enum PlanError {
 
 impl Pipeline {
     /// Whether it can be run, as far as its own words tell.
+    ///
+    /// ```
+    /// use wasmpool::pipeline::{Pipeline, PlanError};
+    ///
+    /// assert_eq!(Pipeline::default().check(), Err(PlanError::Empty));
+    /// ```
     ///
     /// # Errors
     /// Says what is wrong, and where.

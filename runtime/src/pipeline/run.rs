@@ -17,6 +17,21 @@ use crate::sys::poll::{Bell, wait_for_any};
 type OnLog = Arc<dyn Fn(&str, &LogRecord<'_>) + Send + Sync>;
 
 /// What became of a pipeline.
+///
+/// ```
+/// use wasmpool::pipeline::{Pipeline, Stage, Stopper};
+///
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+/// let square = Stage {
+///     function: Some("square".into()),
+///     item: b"[12]".to_vec(),
+///     ..Stage::new("square", "tasks.wasm")
+/// };
+/// let pipeline = Pipeline { stages: vec![square], ..Pipeline::default() };
+/// let report = pipeline.run(&Stopper::new()?, |_, _| {})?;
+/// assert_eq!(&report.ended[0].result.as_ref().unwrap()[..], b"144");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Report {
     /// Of each process, in the order of the stages, what it returned, in JSON, or why it did not.
@@ -24,6 +39,19 @@ pub struct Report {
 }
 
 /// How one process of a pipeline ended.
+///
+/// ```
+/// use wasmpool::pipeline::Report;
+///
+/// fn tell(report: &Report) {
+///     for process in &report.ended {
+///         match &process.result {
+///             Ok(result) => println!("{}: {} bytes", process.name, result.len()),
+///             Err(failure) => println!("{}: {failure}", process.name),
+///         }
+///     }
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Ended {
     /// Its stage's name; of several replicas with `-` and a number from 0 behind it.
@@ -33,6 +61,23 @@ pub struct Ended {
 }
 
 /// Why a pipeline did not come to its end.
+///
+/// ```
+/// use wasmpool::pipeline::{Pipeline, PipelineError, Stage, Stopper};
+///
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+/// let fails = Stage {
+///     function: Some("inverse".into()),
+///     item: b"[0]".to_vec(),
+///     ..Stage::new("divide", "tasks.wasm")
+/// };
+/// let pipeline = Pipeline { stages: vec![fails], ..Pipeline::default() };
+/// match pipeline.run(&Stopper::new()?, |_, _| {}) {
+///     Err(PipelineError::Failed { name, .. }) => assert_eq!(name, "divide"),
+///     other => panic!("{other:?}"),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Error)]
 pub enum PipelineError {
     /// It cannot run at all.
@@ -67,6 +112,13 @@ pub enum PipelineError {
 
 impl PipelineError {
     /// Its code, as [`Error::code`](crate::pool::Error::code); that of a process is that of its own error or failure.
+    ///
+    /// ```
+    /// use wasmpool::catalogue::Code;
+    /// use wasmpool::pipeline::PipelineError;
+    ///
+    /// assert_eq!(PipelineError::Stopped.code(), Code::Cancelled);
+    /// ```
     pub fn code(&self) -> Code {
         match self {
             PipelineError::Plan(_) => Code::PipelineInvalid,
@@ -80,11 +132,34 @@ impl PipelineError {
 }
 
 /// Stops a pipeline from another thread.
+///
+/// ```
+/// use wasmpool::pipeline::{Pipeline, PipelineError, Stage, Stopper};
+///
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+/// let endless = Stage {
+///     function: Some("spin".into()),
+///     item: b"[1]".to_vec(),
+///     ..Stage::new("spin", "tasks.wasm")
+/// };
+/// let pipeline = Pipeline { stages: vec![endless], ..Pipeline::default() };
+/// let stopper = Stopper::new()?;
+/// let other = stopper.clone();
+/// let thread = std::thread::spawn(move || other.stop());
+/// assert!(matches!(pipeline.run(&stopper, |_, _| {}), Err(PipelineError::Stopped)));
+/// # thread.join().unwrap();
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Stopper(Arc<Bell>);
 
 impl Stopper {
     /// One for a pipeline that is to be run.
+    ///
+    /// ```
+    /// let stopper = wasmpool::pipeline::Stopper::new()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// If there is no descriptor left.
@@ -93,6 +168,13 @@ impl Stopper {
     }
 
     /// Kills all processes of the pipeline, which ends as stopped.
+    ///
+    /// ```
+    /// let stopper = wasmpool::pipeline::Stopper::new()?;
+    /// // From any thread, before or while the pipeline runs.
+    /// stopper.clone().stop();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn stop(&self) {
         self.0.ring();
     }
@@ -109,6 +191,24 @@ impl Pipeline {
     ///
     /// A queue is closed when the last of its producers has returned; so an end of file travels from the source on. When
     /// one process fails, or all of them wait for each other for ever, all are killed.
+    ///
+    /// ```
+    /// use wasmpool::pipeline::{Pipeline, Stage, Stopper};
+    ///
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// let say = Stage {
+    ///     function: Some("say".into()),
+    ///     item: br#"["hello"]"#.to_vec(),
+    ///     replicas: 2,
+    ///     ..Stage::new("talk", "tasks.wasm")
+    /// };
+    /// let pipeline = Pipeline { stages: vec![say], ..Pipeline::default() };
+    /// let report = pipeline.run(&Stopper::new()?, |process, record| {
+    ///     println!("{process}: {}", record.message);
+    /// })?;
+    /// assert_eq!(report.ended[1].name, "talk-1");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// If a process cannot be started or fails, if none can go on, or if it is stopped.

@@ -34,6 +34,14 @@ impl Role {
 }
 
 /// One layer. Each holds by itself: where one has a hole, the others still stand.
+///
+/// ```
+/// use wasmpool::pool::Layer;
+///
+/// for layer in Layer::ALL {
+///     println!("{layer} forbids {}", layer.forbids());
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[repr(u8)]
@@ -105,6 +113,12 @@ impl Layer {
     ];
 
     /// Its name in reports: lower case, with hyphens.
+    ///
+    /// ```
+    /// use wasmpool::pool::Layer;
+    ///
+    /// assert_eq!(Layer::NoNewPrivileges.name(), "no-new-privileges");
+    /// ```
     pub fn name(self) -> &'static str {
         match self {
             Descriptors => "descriptors",
@@ -130,6 +144,12 @@ impl Layer {
     }
 
     /// What it forbids, for people.
+    ///
+    /// ```
+    /// use wasmpool::pool::Layer;
+    ///
+    /// assert_eq!(Layer::Seccomp.forbids(), "every system call but a few");
+    /// ```
     pub fn forbids(self) -> &'static str {
         match self {
             Descriptors => "using what the host has open",
@@ -155,6 +175,13 @@ impl Layer {
     }
 
     /// How much depends on it.
+    ///
+    /// ```
+    /// use wasmpool::pool::{Layer, Rank};
+    ///
+    /// assert_eq!(Layer::Seccomp.rank(), Rank::Floor);
+    /// assert_eq!(Layer::Landlock.rank(), Rank::Expected);
+    /// ```
     pub fn rank(self) -> Rank {
         match self {
             UserNamespace | PidNamespace | MountNamespace | NetworkNamespace | IpcNamespace
@@ -172,6 +199,16 @@ impl fmt::Display for Layer {
 }
 
 /// What becomes of a pool where a layer cannot be had.
+///
+/// ```
+/// use wasmpool::pool::Rank;
+///
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+/// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+/// let layers = pool.layers().expect("its workers are processes");
+/// assert_eq!(layers.missing(Rank::Floor).count(), 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rank {
     /// It does not open.
@@ -183,26 +220,59 @@ pub enum Rank {
 }
 
 /// A set of layers.
+///
+/// ```
+/// use wasmpool::pool::{Layer, Layers};
+///
+/// let some = Layers::none().with(Layer::Seccomp).with(Layer::NoDump);
+/// assert!(some.has(Layer::NoDump));
+/// assert_eq!(format!("{some:?}"), r#"{"no-dump", "seccomp"}"#);
+/// ```
 #[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Layers(u32);
 
 impl Layers {
     /// None.
+    ///
+    /// ```
+    /// use wasmpool::pool::Layers;
+    ///
+    /// assert_eq!(Layers::none().iter().count(), 0);
+    /// ```
     pub const fn none() -> Layers {
         Layers(0)
     }
 
     /// The same with one more.
+    ///
+    /// ```
+    /// use wasmpool::pool::{Layer, Layers};
+    ///
+    /// assert!(Layers::none().with(Layer::Landlock).has(Layer::Landlock));
+    /// ```
     pub const fn with(self, layer: Layer) -> Layers {
         Layers(self.0 | 1 << layer as u8)
     }
 
     /// The same without one.
+    ///
+    /// ```
+    /// use wasmpool::pool::{Layer, Layers};
+    ///
+    /// let some = Layers::none().with(Layer::Landlock);
+    /// assert_eq!(some.without(Layer::Landlock), Layers::none());
+    /// ```
     pub const fn without(self, layer: Layer) -> Layers {
         Layers(self.0 & !(1 << layer as u8))
     }
 
     /// Whether a layer is among them.
+    ///
+    /// ```
+    /// use wasmpool::pool::{Layer, Layers};
+    ///
+    /// assert!(!Layers::none().has(Layer::Seccomp));
+    /// ```
     pub const fn has(self, layer: Layer) -> bool {
         self.0 & (1 << layer as u8) != 0
     }
@@ -214,6 +284,19 @@ impl Layers {
     }
 
     /// Those of a rank that are not among them.
+    ///
+    /// ```
+    /// use wasmpool::pool::Rank;
+    ///
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+    /// # let pool = wasmpool::pool::Pool::builder().workers(1).open("tasks.wasm")?;
+    /// if let Some(layers) = pool.layers() {
+    ///     for layer in layers.missing(Rank::Expected) {
+    ///         println!("not here: {layer}, which forbids {}", layer.forbids());
+    ///     }
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn missing(self, rank: Rank) -> impl Iterator<Item = Layer> {
         Layer::ALL
             .into_iter()
@@ -221,6 +304,13 @@ impl Layers {
     }
 
     /// Those among them, in order.
+    ///
+    /// ```
+    /// use wasmpool::pool::{Layer, Layers};
+    ///
+    /// let some = Layers::none().with(Layer::Seccomp).with(Layer::Descriptors);
+    /// assert!(some.iter().eq([Layer::Descriptors, Layer::Seccomp]));
+    /// ```
     pub fn iter(self) -> impl Iterator<Item = Layer> {
         Layer::ALL.into_iter().filter(move |layer| self.has(*layer))
     }

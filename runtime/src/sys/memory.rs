@@ -123,6 +123,19 @@ pub fn allocate_without_files(threads: usize) {
 }
 
 /// A read-only, or read-and-execute, private mapping of a file from its start.
+///
+/// ```
+/// use wasmpool::pool::Bytes;
+///
+/// fn length(bytes: &Bytes) -> usize {
+///     match bytes {
+///         Bytes::Owned(bytes) => bytes.len(),
+///         // A slice too, and not one byte of it was copied.
+///         Bytes::Mapped(mapping) => mapping.len(),
+///     }
+/// }
+/// assert_eq!(length(&Bytes::Owned(vec![1, 2])), 2);
+/// ```
 #[derive(Debug)]
 pub struct Mapping {
     at: NonNull<u8>,

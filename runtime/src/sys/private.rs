@@ -11,6 +11,19 @@ use rustix::io::Errno;
 use thiserror::Error;
 
 /// Why a directory is not to be used.
+///
+/// ```
+/// use wasmpool::monitor::{NotPrivate, Unreachable};
+///
+/// fn complain(error: &Unreachable) {
+///     match error {
+///         Unreachable::NotPrivate(NotPrivate::ForeignOwner { path, owner, .. }) => {
+///             eprintln!("user {owner} made {}, and could pretend to be your programs", path.display());
+///         }
+///         other => eprintln!("{other}"),
+///     }
+/// }
+/// ```
 #[derive(Debug, Error)]
 pub enum NotPrivate {
     /// The directory is a symbolic link, which others may have placed.

@@ -15,6 +15,20 @@ pub(crate) struct Process {
 }
 
 /// What a process has used.
+///
+/// ```
+/// use wasmpool::pool::Pool;
+///
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
+/// let pool = Pool::builder().workers(1).record(true).open("tasks.wasm")?;
+/// pool.ready()?;
+/// for worker in pool.recording().expect("it was asked for").workers {
+///     if let Some(usage) = worker.usage {
+///         println!("{} bytes at most, {} ns of processor time", usage.peak_bytes, usage.cpu_nanos);
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usage {
     /// Processor time, in nanoseconds.

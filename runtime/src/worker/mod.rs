@@ -57,6 +57,16 @@ mod exit {
 ///
 /// Call it first thing in `main`: a program that does can be its own workers' executable. It must not have started a
 /// thread before.
+///
+/// ```no_run
+/// fn main() -> Result<(), wasmpool::pool::Error> {
+///     wasmpool::worker::enter_if_asked();
+///     // From here on this is the program that its user started.
+///     let pool = wasmpool::pool::Pool::builder().open("tasks.wasm")?;
+///     println!("{}", pool.apply::<_, i64>("square", 7i64)?);
+///     Ok(())
+/// }
+/// ```
 pub fn enter_if_asked() {
     let mut args = std::env::args_os().skip(1);
     if args.next().is_some_and(|arg| arg == ROLE_ARGUMENT) && args.next().is_none() {
