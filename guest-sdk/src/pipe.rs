@@ -333,7 +333,8 @@ impl PipeEnd {
     ///     there.send_value(&1_u32).unwrap();
     ///     there.send_value(&2_u32).unwrap();
     ///     there.finish();
-    ///     assert_eq!(here.values::<u32>().sum(), Ok::<u32, _>(3));
+    ///     let sum: Result<u32, _> = here.values::<u32>().sum();
+    ///     assert_eq!(sum, Ok(3));
     /// });
     /// ```
     pub fn values<T: DeserializeOwned>(&self) -> impl Iterator<Item = Result<T, ReceiveError>> {

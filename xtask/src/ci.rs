@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Result, bail};
 
 use crate::project::Project;
-use crate::{apart, demo, licences, run, test};
+use crate::{apart, demo, documented, licences, run, test};
 
 /// Runs all checks, and stops at the first that fails.
 ///
@@ -25,8 +25,7 @@ pub fn run(project: &Project) -> Result<()> {
         "-D",
         "warnings",
     ]))?;
-    let mut doc = project.cargo(&["doc", "--workspace", "--no-deps", "--release"]);
-    run::run(doc.env("RUSTDOCFLAGS", "-D warnings"))?;
+    documented::check(project)?;
 
     apart::check(project)?;
     let guests = test::run(project, &[])?;

@@ -7,6 +7,7 @@ mod book;
 mod browser;
 mod ci;
 mod demo;
+mod documented;
 mod guests;
 mod languages;
 mod licences;
@@ -36,6 +37,7 @@ Commands:
   test [ARG...]   build the guests, then run cargo test --workspace ARG...
   demo            build a release and map a guest over real source files
   licences        check every dependency's licence and origin against deny.toml
+  doc             document the interfaces; a warning, or a public item without an example, is an error
   package [--program FILE] [--into FOLDER]  a static release and a Debian package of it, or a package of that program
   ci              everything that has to pass before a change lands
 
@@ -79,6 +81,7 @@ fn dispatch(command: &str, rest: &[String]) -> Result<()> {
         "browser" => browser::set_up(&project).map(drop),
         "test" => test::run(&project, rest).map(drop),
         "demo" => demo::run(&project),
+        "doc" => documented::check(&project),
         "package" => package::run(&project, rest),
         "licences" => licences::check(&project),
         "ci" => ci::run(&project),

@@ -27,7 +27,7 @@ pub const MOST_PROCESSES: u32 = 1024;
 ///     held: ["greetings".into()].into(),
 ///     stages: vec![Stage {
 ///         function: Some("greet".into()),
-///         item: br#"["hello"]"#.to_vec(),
+///         item: br#""hello""#.to_vec(),
 ///         puts: vec!["greetings".into()],
 ///         ..Stage::new("greeter", "tasks.wasm")
 ///     }],

@@ -24,7 +24,7 @@ type OnLog = Arc<dyn Fn(&str, &LogRecord<'_>) + Send + Sync>;
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
 /// let square = Stage {
 ///     function: Some("square".into()),
-///     item: b"[12]".to_vec(),
+///     item: b"12".to_vec(),
 ///     ..Stage::new("square", "tasks.wasm")
 /// };
 /// let pipeline = Pipeline { stages: vec![square], ..Pipeline::default() };
@@ -68,7 +68,7 @@ pub struct Ended {
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
 /// let fails = Stage {
 ///     function: Some("inverse".into()),
-///     item: b"[0]".to_vec(),
+///     item: b"0".to_vec(),
 ///     ..Stage::new("divide", "tasks.wasm")
 /// };
 /// let pipeline = Pipeline { stages: vec![fails], ..Pipeline::default() };
@@ -139,15 +139,16 @@ impl PipelineError {
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
 /// let endless = Stage {
 ///     function: Some("spin".into()),
-///     item: b"[1]".to_vec(),
+///     item: b"1".to_vec(),
 ///     ..Stage::new("spin", "tasks.wasm")
 /// };
 /// let pipeline = Pipeline { stages: vec![endless], ..Pipeline::default() };
 /// let stopper = Stopper::new()?;
-/// let other = stopper.clone();
-/// let thread = std::thread::spawn(move || other.stop());
-/// assert!(matches!(pipeline.run(&stopper, |_, _| {}), Err(PipelineError::Stopped)));
-/// # thread.join().unwrap();
+/// let ended = std::thread::scope(|scope| {
+///     scope.spawn(|| stopper.stop());
+///     pipeline.run(&stopper, |_, _| {})
+/// });
+/// assert!(matches!(ended, Err(PipelineError::Stopped)));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -198,7 +199,7 @@ impl Pipeline {
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest/setup.rs"));
     /// let say = Stage {
     ///     function: Some("say".into()),
-    ///     item: br#"["hello"]"#.to_vec(),
+    ///     item: br#""hello""#.to_vec(),
     ///     replicas: 2,
     ///     ..Stage::new("talk", "tasks.wasm")
     /// };
