@@ -77,6 +77,7 @@ const CASES: &[(Code, &str)] = &[
     (Code::InvalidInput, "wasmpool map square.wat items.json"),
     (Code::OptionUnknown, "wasmpool map square.wat 1 --jobs 4"),
     (Code::OptionUnknown, "wasmpool map square.wat 1 --json"),
+    (Code::OptionUnknown, "wasmpool map square.wat 1 --no-color"),
     (Code::Usage, "wasmpool new my-tasks"),
     (Code::InputTwice, "wasmpool map - --input - < square.wat"),
     (

@@ -67,7 +67,7 @@ pub fn tell(stop: &clap::Error) -> u8 {
 }
 
 /// What other tools call an option, and what it is here.
-const HABITS: [(&[&str], &str); 5] = [
+const HABITS: [(&[&str], &str); 6] = [
     (
         &["--json"],
         "`--output records` is JSON, an object for each item",
@@ -80,6 +80,10 @@ const HABITS: [(&[&str], &str); 5] = [
     (
         &["-k", "--keep-going", "--no-fail-fast"],
         "write --on-error continue",
+    ),
+    (
+        &["--color", "--colour", "--no-color"],
+        "colours are for terminals only; NO_COLOR=1 in the environment leaves them out",
     ),
     (
         &["--queue", "--queues"],
