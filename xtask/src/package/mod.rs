@@ -4,12 +4,13 @@
 //! - `elf`: whether a program needs a loader.
 //!
 //! The program is linked with a static glibc: it then runs on any Linux of its processor, and starts without a loader.
-//! Of glibc's parts that need its shared libraries at run time (name service, locales, `dlopen`) it uses none.
+//! Of glibc's parts that need its shared libraries at run time (name service, locales, `dlopen`, `dlsym`) it uses none.
 
 mod debian;
 mod elf;
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
@@ -45,11 +46,18 @@ pub fn run(project: &Project, args: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// The static program.
+/// How a static program is compiled. Without the second one, random numbers would come from a device where `dlsym` finds
+/// no `getrandom`, and workers may open none.
+const STATIC: [&str; 2] = [
+    "-Ctarget-feature=+crt-static",
+    "--cfg=getrandom_backend=\"linux_getrandom\"",
+];
+
+/// The static program, in which the walls have been tried.
 fn build(project: &Project) -> Result<PathBuf> {
     let target = host(project)?;
     // For this target, and so not for build scripts and macros, which are loaded by the compiler.
-    let flags = format!("target.{target}.rustflags=[\"-C\", \"target-feature=+crt-static\"]");
+    let flags = format!("target.{target}.rustflags={STATIC:?}");
     run::run(&mut project.cargo(&[
         "build",
         "--locked",
@@ -71,7 +79,30 @@ fn build(project: &Project) -> Result<PathBuf> {
     if elf::needs_loader(&program)? {
         bail!("{} is not static", program.display());
     }
+    audit(&program)?;
     Ok(program)
+}
+
+/// Has the program prove its own walls: it is another build than that of the tests. What this machine does not offer is
+/// no fault of the program's.
+fn audit(program: &Path) -> Result<()> {
+    const PROVED: i32 = 0;
+    const INCOMPLETE: i32 = 4;
+    let mut audit = Command::new(program);
+    audit.arg("audit");
+    run::say(&format!("$ {}", run::display(&audit)));
+    let output = audit.output().context("the program cannot be started")?;
+    match output.status.code() {
+        Some(PROVED) => run::say("  proved"),
+        Some(INCOMPLETE) => run::say("  nothing is broken; this machine does not offer all"),
+        _ => bail!(
+            "the program's own audit ended with {}:\n{}{}",
+            output.status,
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        ),
+    }
+    Ok(())
 }
 
 /// What cargo builds for by itself.
