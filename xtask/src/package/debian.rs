@@ -202,8 +202,8 @@ Comment: What is linked into the program, and under which licences, is in
 ";
 
 const STATIC_IS_MEANT: &str = "\
-# It runs on any Linux of its processor, and its processes start without a loader.
-wasmpool: statically-linked-binary
+# A static program, that runs on any Linux of its processor; at addresses of chance, and so it looks like a library.
+wasmpool: shared-library-lacks-prerequisites [usr/bin/wasmpool]
 ";
 
 fn set_mode(path: &Path, mode: u32) -> Result<()> {
