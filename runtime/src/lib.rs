@@ -60,7 +60,7 @@
 //!
 //! [`pool`] is the interface, and [`objects`] what its guests share with each other and with their host; [`limits`],
 //! [`mode`], [`grants`], [`encoding`], [`module`], [`failure`] and [`catalogue`] are their words. [`pipeline`] runs
-//! processes that feed each other, [`audit`] tries the walls, [`bench`] measures, [`monitor`] looks at running pools.
+//! processes that feed each other, [`audit`] tries the walls, [`mod@bench`] measures, [`monitor`] looks at running pools.
 //! Modules that are hidden here are public for the project's own programs and tests, and change without notice.
 #[cfg(not(all(
     target_os = "linux",
