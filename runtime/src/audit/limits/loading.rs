@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
-use super::{HOSTILE, LATE, Seen, Spec, limits, milliseconds};
+use super::{HOSTILE, LATE, Seen, Spec, limits};
 use crate::audit::native::reason;
 use crate::audit::report::Check;
 use crate::limits::{Limits, MIB};
@@ -44,8 +44,7 @@ pub(super) fn checks() -> Vec<Check> {
             let start = Instant::now();
             let seen = refused(&bomb, &limits, |e| matches!(e, Error::CompileTimeout(_)))?;
             let late = start.elapsed().saturating_sub(COMPILE_TIMEOUT);
-            let held = seen.held && late <= LATE;
-            Ok(Seen::new(held, seen.proof).over(milliseconds(late)))
+            Ok(seen.late(late, LATE))
         }),
         Spec::new(
             "loading",

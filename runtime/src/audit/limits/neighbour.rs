@@ -43,7 +43,7 @@ impl Neighbour {
             "a pool beside all this does not notice",
             "pools share no process",
         );
-        spec.check(|| {
+        spec.once(|| {
             let failed = || Error::pool("the neighbour cannot work");
             self.enough.store(true, Ordering::Release);
             let worked = self.thread.map_err(failed())?.join();

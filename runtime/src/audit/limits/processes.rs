@@ -68,9 +68,9 @@ fn stopped() -> Result<Seen, Error> {
     let late = start.elapsed().saturating_sub(TIMEOUT);
     let gone = gone(&workers, Instant::now()).is_some();
     let next = pool.apply::<i64, i64>("identity", 5)?;
-    let held = seen.held && gone && next == 5 && late <= LATE + START_TIMEOUT;
+    let held = seen.held && gone && next == 5;
     let proof = format!("{}; it is gone, and the next item was done", seen.proof);
-    Ok(Seen::new(held, proof).over(milliseconds(late)))
+    Ok(Seen::new(held, proof).late(late, LATE + START_TIMEOUT))
 }
 
 /// Since when until all of them had ended, unless that takes too long.
