@@ -79,11 +79,12 @@ fn frames(record: &Value, limit: &str) -> Vec<String> {
 
 /// Several late items in a chunk, each of which tells where it was; the others complete.
 fn backtrace_names_the_loop(isolation: &str) {
-    // One that is not given a processor in time is killed without an answer.
-    assert!(
-        (0..10).any(|_| answer_of_a_loop(isolation)),
-        "asked ten times in vain"
-    );
+    answers(|| answer_of_a_loop(isolation));
+}
+
+/// One that is not given a processor in time is killed without an answer.
+fn answers(asked: impl Fn() -> bool) {
+    assert!((0..10).any(|_| asked()), "asked ten times in vain");
 }
 
 fn answer_of_a_loop(isolation: &str) -> bool {
@@ -116,11 +117,7 @@ fn answer_of_a_loop(isolation: &str) -> bool {
 }
 
 fn backtrace_of_a_task() {
-    // One that is not given a processor in time is killed without an answer.
-    assert!(
-        (0..10).any(|_| answer_of_a_task()),
-        "asked ten times in vain"
-    );
+    answers(answer_of_a_task);
 }
 
 fn answer_of_a_task() -> bool {

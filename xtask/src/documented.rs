@@ -67,9 +67,9 @@ fn pages(all: &str) -> impl Iterator<Item = &str> {
         .filter_map(|link| Some(link.split_once('"')?.0))
         .filter(|page| {
             let file = page.rsplit('/').next().unwrap_or(page);
-            KINDS
-                .iter()
-                .any(|kind| file.split('.').next() == Some(*kind))
+            file.split('.')
+                .next()
+                .is_some_and(|kind| KINDS.contains(&kind))
         })
 }
 

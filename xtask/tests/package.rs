@@ -2,39 +2,25 @@
 //! dpkg-deb.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, ExitCode};
 
-use libtest_mimic::{Arguments, Trial};
+use wasmpool_tests::{Suite, program, root, temporary};
 
 /// The package and its program.
 const NAME: &str = "wasmpool";
 
 fn main() -> ExitCode {
-    let missing = Command::new("dpkg-deb").arg("--version").output().is_err();
-    if missing {
-        eprintln!("SKIPPED (there is no dpkg-deb): packages");
-    }
-    let tests = vec![
-        Trial::test("a_package_holds_all_that_it_should_and_runs", || {
-            holds_all_and_runs();
-            Ok(())
-        })
-        .with_ignored_flag(missing),
-        Trial::test("what_it_does_not_take_is_refused", || {
-            refused();
-            Ok(())
-        }),
-    ];
-    libtest_mimic::run(&Arguments::from_args(), tests).exit_code()
-}
-
-/// The program of the build that this test is of.
-fn program() -> PathBuf {
-    let program = Path::new(env!("CARGO_BIN_EXE_xtask")).with_file_name(NAME);
-    let how = "run `cargo test --workspace`, or build it first";
-    assert!(program.is_file(), "no {}: {how}", program.display());
-    program
+    let packer = Command::new("dpkg-deb").arg("--version").output();
+    let possible = packer.map(drop).map_err(|_| "there is no dpkg-deb".into());
+    Suite::new()
+        .where_possible(
+            "a_package_holds_all_that_it_should_and_runs",
+            possible,
+            holds_all_and_runs,
+        )
+        .test("what_it_does_not_take_is_refused", refused)
+        .run()
 }
 
 /// A copy that packs in seconds: what debuggers need takes minutes. The same where there is no `strip`.
@@ -47,11 +33,6 @@ fn without_symbols(program: &Path, folder: &Path) -> String {
     path.to_str().expect("a path that is text").to_owned()
 }
 
-fn top() -> &'static Path {
-    let parent = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
-    parent.expect("the workspace")
-}
-
 fn output(command: &mut Command) -> String {
     let output = command.output().expect("a program that starts");
     let said = String::from_utf8_lossy(&output.stderr);
@@ -61,7 +42,7 @@ fn output(command: &mut Command) -> String {
 
 fn xtask(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
-    command.arg("package").args(args).current_dir(top());
+    command.arg("package").args(args).current_dir(root());
     command
 }
 
@@ -76,11 +57,11 @@ fn refused() {
 
 /// From the ordinary build: a static one takes minutes.
 fn holds_all_and_runs() {
-    let folder =
-        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("package-{}", std::process::id()));
-    fs::create_dir_all(&folder).expect("a folder for this test");
+    let temporary = temporary();
+    let folder = temporary.path("package");
+    fs::create_dir(&folder).expect("a folder for this test");
     let into = folder.to_str().expect("a path that is text");
-    let program = without_symbols(&program(), &folder);
+    let program = without_symbols(program(), &folder);
     output(&mut xtask(&["--program", &program, "--into", into]));
     let packages = fs::read_dir(&folder).expect("a folder").flatten();
     let mut packages = packages
@@ -116,14 +97,19 @@ fn holds_all_and_runs() {
     // The ordinary build is not static.
     assert_eq!(field("Depends"), "libc6, libgcc-s1\n");
 
-    let root = folder.join("root");
-    output(Command::new("dpkg-deb").arg("-x").arg(&package).arg(&root));
+    let unpacked = folder.join("root");
+    output(
+        Command::new("dpkg-deb")
+            .arg("-x")
+            .arg(&package)
+            .arg(&unpacked),
+    );
     let run = |args: &[&str]| {
-        let mut command = Command::new(root.join("usr/bin/wasmpool"));
+        let mut command = Command::new(unpacked.join("usr/bin/wasmpool"));
         output(command.args(args).env("WASMPOOL_NO_CONFIG", "true"))
     };
     assert!(run(&["--version"]).starts_with(NAME));
-    let square = top().join("examples/square-wat/square.wat");
+    let square = root().join("examples/square-wat/square.wat");
     let square = square.to_str().expect("a path that is text");
     assert_eq!(run(&["map", square, "--no-cache", "7"]), "49\n");
     let sums = fs::read_to_string(folder.join("tree/DEBIAN/md5sums")).expect("sums");
@@ -133,6 +119,5 @@ fn holds_all_and_runs() {
     check
         .args(["--check", "--quiet"])
         .arg(folder.join("tree/DEBIAN/md5sums"));
-    output(check.current_dir(&root));
-    fs::remove_dir_all(&folder).expect("a folder of this test");
+    output(check.current_dir(&unpacked));
 }
